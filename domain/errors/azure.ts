@@ -1,0 +1,4 @@
+import { defineErrors } from './entry.ts';
+
+/** 3xxx. */
+export const azureErrors = defineErrors({});

@@ -1,0 +1,4 @@
+import { defineErrors } from './entry.ts';
+
+/** 4xxx. */
+export const bootstrapErrors = defineErrors({});

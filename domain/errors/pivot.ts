@@ -1,0 +1,4 @@
+import { defineErrors } from './entry.ts';
+
+/** 5xxx. */
+export const pivotErrors = defineErrors({});

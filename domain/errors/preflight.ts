@@ -1,0 +1,4 @@
+import { defineErrors } from './entry.ts';
+
+/** 2xxx. */
+export const preflightErrors = defineErrors({});

@@ -1,0 +1,4 @@
+import { defineErrors } from './entry.ts';
+
+/** 6xxx. */
+export const workloadErrors = defineErrors({});

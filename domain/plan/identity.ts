@@ -1,0 +1,60 @@
+import { armId, clusterNames } from '../names/names.ts';
+import type { ClusterDocument } from '../spec/types.ts';
+import type { ResourceInput } from './resources.ts';
+import type { ClusterPlan, PlannedNetwork } from './types.ts';
+
+/** The identity of the control-plane machines: the user's own, or `<cluster>-identity`. */
+export function planIdentity(document: ClusterDocument): ClusterPlan['identity'] {
+  const { azure } = document.spec;
+  if (azure.identity !== undefined) {
+    const parts = azure.identity.split('/');
+    return { id: azure.identity, name: parts[8] ?? '', resourceGroup: parts[4] ?? '', owned: false };
+  }
+  const { identity } = clusterNames(document.metadata.name);
+  const id = armId(
+    azure.subscriptionId,
+    azure.resourceGroup,
+    'Microsoft.ManagedIdentity/userAssignedIdentities',
+    identity,
+  );
+  return { id, name: identity, resourceGroup: azure.resourceGroup, owned: true };
+}
+
+/**
+ * Resources of the identity step. Roles are assigned to an identity that Capstan made; the user's own must have them
+ * already. `detail.role` is the name of a built-in role, `detail.scope` the resource id it is granted on.
+ */
+export function identityResources(
+  document: ClusterDocument,
+  identity: ClusterPlan['identity'],
+  network: PlannedNetwork,
+): readonly ResourceInput[] {
+  const step = 'identity';
+  const { subscriptionId, resourceGroup } = document.spec.azure;
+  const result: ResourceInput[] = [
+    {
+      key: 'identity',
+      kind: 'userAssignedIdentity',
+      names: [identity.name],
+      resourceGroup: identity.resourceGroup,
+      id: identity.id,
+      step,
+      owned: identity.owned,
+    },
+  ];
+  if (!identity.owned) return result;
+  const grant = (key: string, role: string, scope: string): ResourceInput => ({
+    key,
+    kind: 'roleAssignment',
+    names: [`${identity.name}:${role}`],
+    id: `${scope}/providers/Microsoft.Authorization/roleAssignments`,
+    step,
+    needs: ['identity'],
+    detail: { role, scope },
+  });
+  result.push(grant('groupRole', 'Contributor', `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`));
+  if (network.placement === 'static') {
+    result.push(grant('networkRole', 'Network Contributor', network.virtualNetwork.id));
+  }
+  return result;
+}

@@ -1,0 +1,105 @@
+import { shortHash } from '../names/hash.ts';
+import { armId, imageBaseName } from '../names/names.ts';
+import type { ClusterDocument } from '../spec/types.ts';
+import type { ResourceInput } from './resources.ts';
+import type { AzureFacts, PlannedImage, PlannedStorage } from './types.ts';
+
+/** Where the base image is copied to. */
+export function planStorage(document: ClusterDocument, facts: AzureFacts): PlannedStorage {
+  const { storage, azure, image } = document.spec;
+  const own = storage.account !== undefined;
+  const resourceGroup = own ? (storage.resourceGroup ?? azure.resourceGroup) : azure.resourceGroup;
+  const base = image.vhd === undefined ? '' : `${imageBaseName(image.vhd)}-${imageHash(document, facts)}.vhd`;
+  return {
+    account: {
+      name: facts.storageAccountName,
+      id: armId(azure.subscriptionId, resourceGroup, 'Microsoft.Storage/storageAccounts', facts.storageAccountName),
+      resourceGroup,
+      owned: !own,
+    },
+    container: { name: storage.container ?? 'images', owned: storage.container === undefined },
+    authentication: storage.authentication,
+    sharedKeyAccess: storage.sharedKeyAccess,
+    blob: base,
+  };
+}
+
+/** The image the nodes boot: named after its source and the source's ETag, so that later clusters find it again. */
+export function planImage(document: ClusterDocument, facts: AzureFacts): PlannedImage {
+  const { image, azure } = document.spec;
+  if (image.gallery !== undefined) {
+    return {
+      form: 'userGallery',
+      sourceUrl: undefined,
+      id: image.gallery.id,
+      name: image.gallery.id.split('/').pop() ?? '',
+    };
+  }
+  if (image.communityGallery !== undefined) {
+    const { gallery, name, version } = image.communityGallery;
+    const id = `/CommunityGalleries/${gallery}/Images/${name}/Versions/${version}`;
+    return { form: 'communityGallery', sourceUrl: undefined, id, name };
+  }
+  const url = image.vhd ?? '';
+  const name = `${imageBaseName(url)}-${imageHash(document, facts)}`;
+  if (image.as === 'galleryVersion') {
+    const id = armId(
+      azure.subscriptionId,
+      azure.resourceGroup,
+      'Microsoft.Compute/galleries/images/versions',
+      galleryName,
+      name,
+      '1.0.0',
+    );
+    return { form: 'galleryVersion', sourceUrl: url, id, name };
+  }
+  const id = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/images', name);
+  return { form: 'managedImage', sourceUrl: url, id, name };
+}
+
+const galleryName = 'capstan';
+
+function imageHash(document: ClusterDocument, facts: AzureFacts): string {
+  return shortHash(`${document.spec.image.vhd ?? ''}\n${facts.imageSource?.etag ?? ''}`, 8);
+}
+
+/** Resources of the image step; the copy of the bytes stands between the container and the image. */
+export function imageResources(storage: PlannedStorage, image: PlannedImage): readonly ResourceInput[] {
+  if (image.sourceUrl === undefined) return [];
+  const step = 'image';
+  const { account, container } = storage;
+  const result: ResourceInput[] = [
+    {
+      key: 'storageAccount',
+      kind: 'storageAccount',
+      names: [account.name],
+      resourceGroup: account.resourceGroup,
+      step,
+      owned: account.owned,
+    },
+    {
+      key: 'blobContainer',
+      kind: 'blobContainer',
+      names: [account.name, 'default', container.name],
+      resourceGroup: account.resourceGroup,
+      step,
+      owned: container.owned,
+      needs: ['storageAccount'],
+    },
+  ];
+  if (image.form === 'managedImage') {
+    return [...result, { key: 'image', kind: 'image', names: [image.name], step, needs: ['blobContainer'] }];
+  }
+  return [
+    ...result,
+    { key: 'gallery', kind: 'gallery', names: [galleryName], step },
+    { key: 'galleryImage', kind: 'galleryImage', names: [galleryName, image.name], step, needs: ['gallery'] },
+    {
+      key: 'image',
+      kind: 'galleryImageVersion',
+      names: [galleryName, image.name, '1.0.0'],
+      step,
+      needs: ['galleryImage', 'blobContainer'],
+    },
+  ];
+}

@@ -1,0 +1,212 @@
+import type { ClusterSpec, AddOnSpec, TaintSpec } from '../spec/types.ts';
+import type { StepId } from '../steps.ts';
+
+/** Kinds of Azure resource that a plan can hold; one folder in `azure/` each. */
+export type ResourceKind =
+  | 'virtualNetwork'
+  | 'networkSecurityGroup'
+  | 'routeTable'
+  | 'publicIPAddress'
+  | 'natGateway'
+  | 'loadBalancer'
+  | 'inboundNatRule'
+  | 'networkInterface'
+  | 'virtualMachine'
+  | 'availabilitySet'
+  | 'userAssignedIdentity'
+  | 'roleAssignment'
+  | 'storageAccount'
+  | 'blobContainer'
+  | 'image'
+  | 'gallery'
+  | 'galleryImage'
+  | 'galleryImageVersion';
+
+/** One resource that the run ensures. `key` is unique in the plan and stable between runs. */
+export interface PlannedResource {
+  readonly key: string;
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly resourceGroup: string;
+  /** Full ARM id (with CAPZ's letter case). */
+  readonly id: string;
+  /** Keys that must be done before. */
+  readonly needs: readonly string[];
+  readonly step: StepId;
+  /** False for what belongs to the user: read and checked, never written, never deleted. */
+  readonly owned: boolean;
+  /** Expected duration in Azure seconds (azure-behaviour.md §6). */
+  readonly seconds: number;
+  /** Kind-specific facts that are not derivable from the rest of the plan (role name, rule name, …). */
+  readonly detail?: Readonly<Record<string, string>>;
+}
+
+export interface PlannedSubnet {
+  readonly id: string;
+  readonly name: string;
+  readonly cidr: string;
+}
+
+export interface PlannedNetwork {
+  readonly placement: 'dynamic' | 'static';
+  readonly virtualNetwork: {
+    readonly id: string;
+    readonly name: string;
+    readonly resourceGroup: string;
+    readonly cidrs: readonly string[];
+  };
+  readonly controlPlaneSubnet: PlannedSubnet;
+  readonly workerSubnet: PlannedSubnet;
+  /** Undefined with static placement: the user's own stay as they are. */
+  readonly controlPlaneSecurityGroup: string | undefined;
+  readonly workerSecurityGroup: string | undefined;
+  readonly routeTable: string | undefined;
+  readonly natGateway: { readonly name: string; readonly publicIp: string } | undefined;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  /** Tenth address of the service range. */
+  readonly dnsServiceIp: string;
+  readonly api: {
+    readonly host: string;
+    readonly port: 6443;
+    readonly dnsLabel: string;
+    readonly publicIp: string;
+    readonly loadBalancer: string;
+    /** Empty: open to everyone. */
+    readonly allowedCidrs: readonly string[];
+  };
+  readonly sshAllowedCidrs: readonly string[];
+}
+
+export interface PlannedStorage {
+  /** The account that holds the base image. */
+  readonly account: {
+    readonly name: string;
+    readonly id: string;
+    readonly resourceGroup: string;
+    readonly owned: boolean;
+  };
+  readonly container: { readonly name: string; readonly owned: boolean };
+  readonly authentication: 'automatic' | 'entra' | 'sas';
+  readonly sharedKeyAccess: 'allowed' | 'denied';
+  /** Name of the page blob the base image is copied to, e.g. `ubuntu-2404-v1.33.4-1a2b3c4d.vhd`. */
+  readonly blob: string;
+}
+
+export interface PlannedImage {
+  /** How the nodes' image is named: a managed image made from the copied VHD, a gallery version made from it, or the user's own gallery image. */
+  readonly form: 'managedImage' | 'galleryVersion' | 'userGallery' | 'communityGallery';
+  /** Absent for galleries of others. */
+  readonly sourceUrl: string | undefined;
+  /** ARM id (or community gallery reference) named in CP-A and in every machine template. */
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface PlannedDisk {
+  readonly sizeGiB: number;
+  readonly storageAccountType: string;
+}
+
+export interface PlannedControlPlane {
+  readonly replicas: number;
+  readonly vmSize: string;
+  /** CP-A: the VM, Machine, KubeadmConfig, AzureMachine and bootstrap secret all carry this name. */
+  readonly machineName: string;
+  /** Zone of CP-A; undefined in regions without zones. */
+  readonly zone: string | undefined;
+  /** Zones the control plane may use; empty in regions without zones. */
+  readonly zones: readonly string[];
+  readonly availabilitySet: string | undefined;
+  readonly osDisk: PlannedDisk;
+  readonly etcdDisk: PlannedDisk;
+}
+
+/** The part of a pool that lives in one zone: one MachineDeployment. */
+export interface PlannedShard {
+  /** Undefined in regions without zones. */
+  readonly zone: string | undefined;
+  readonly replicas: number;
+  /** `<cluster>-<pool>-<zone>` or `<cluster>-<pool>`; also the names of its templates. */
+  readonly machineDeployment: string;
+}
+
+export interface PlannedPool {
+  readonly name: string;
+  readonly vmSize: string;
+  readonly replicas: number;
+  readonly shards: readonly PlannedShard[];
+  readonly osDisk: PlannedDisk;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly TaintSpec[];
+}
+
+/**
+ * Everything that is decided before anything is created: pure function of the spec, the facts read from Azure and the
+ * cluster's uid. Stored as a blob named by its SHA-256; contains no secret.
+ */
+export interface ClusterPlan {
+  readonly schemaVersion: 1;
+  readonly uid: string;
+  readonly name: string;
+  readonly spec: ClusterSpec;
+  readonly azure: {
+    readonly environment: 'public' | 'usGovernment' | 'china';
+    readonly tenantId: string;
+    readonly subscriptionId: string;
+    readonly location: string;
+    readonly resourceGroup: string;
+  };
+  /** Availability zones of the region for this subscription; empty: a region without zones. */
+  readonly regionZones: readonly string[];
+  readonly kubernetesVersion: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly network: PlannedNetwork;
+  readonly storage: PlannedStorage;
+  readonly image: PlannedImage;
+  /** User-assigned identity of the control-plane machines. */
+  readonly identity: {
+    readonly id: string;
+    readonly name: string;
+    readonly resourceGroup: string;
+    readonly owned: boolean;
+  };
+  readonly controlPlane: PlannedControlPlane;
+  readonly pools: readonly PlannedPool[];
+  readonly addOns: readonly AddOnSpec[];
+  /** Prefix of the cluster's Key Vault secrets; contains the uid, because soft-deleted names cannot be used again. */
+  readonly secretPrefix: string;
+  readonly resources: readonly PlannedResource[];
+}
+
+/** What preflight read from Azure, reduced to what the plan needs. */
+export interface AzureFacts {
+  readonly tenantId: string;
+  readonly resourceGroupLocation: string;
+  readonly regionZones: readonly string[];
+  /** Per VM size named in the spec: zones it can be used in (after restrictions), or why it cannot. */
+  readonly vmSizes: Readonly<
+    Record<
+      string,
+      {
+        readonly family: string;
+        readonly cores: number;
+        readonly memoryGiB: number;
+        readonly zones: readonly string[];
+        readonly unavailable?: string;
+      }
+    >
+  >;
+  /** With static placement: the network as read. */
+  readonly staticNetwork?: {
+    readonly virtualNetworkId: string;
+    readonly cidrs: readonly string[];
+    readonly controlPlaneSubnet: PlannedSubnet;
+    readonly workerSubnet: PlannedSubnet;
+  };
+  /** Chosen storage account name (first free candidate, or the user's own). */
+  readonly storageAccountName: string;
+  readonly storageAccountExists: boolean;
+  /** ETag of the source image, part of the names of its copy and of the image made from it. */
+  readonly imageSource?: { readonly etag: string; readonly sizeBytes: number; readonly kubernetesVersion?: string };
+}

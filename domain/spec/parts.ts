@@ -1,0 +1,168 @@
+import { z } from 'zod';
+
+const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'must be an IPv4 range such as 10.0.0.0/16');
+const zone = z.enum(['1', '2', '3']);
+const vmSize = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]+$/, 'must be a VM size such as Standard_D2s_v5');
+const label = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label')
+  .max(63);
+const azureName = z.string().regex(/^[\w][-\w.]{0,79}$/, 'must be an Azure resource name');
+
+export const network = z
+  .strictObject({
+    placement: z
+      .enum(['dynamic', 'static'])
+      .default('dynamic')
+      .describe('dynamic: a network is made; static: the named one is used and never written.'),
+    resourceGroup: azureName.optional().describe('Static placement: resource group of the virtual network.'),
+    virtualNetwork: azureName.optional().describe('Static placement: virtual network.'),
+    controlPlaneSubnet: azureName.optional().describe('Static placement: subnet of the control plane.'),
+    workerSubnet: azureName.optional().describe('Static placement: subnet of the workers.'),
+    cidrs: z
+      .strictObject({
+        virtualNetwork: cidr.default('10.0.0.0/8'),
+        controlPlaneSubnet: cidr.default('10.0.0.0/16'),
+        workerSubnet: cidr.default('10.1.0.0/16'),
+      })
+      .prefault({})
+      .describe('Dynamic placement: address ranges.'),
+    podCidr: cidr.default('192.168.0.0/16').describe('Addresses of pods.'),
+    serviceCidr: cidr.default('172.20.0.0/16').describe('Addresses of services.'),
+    api: z
+      .strictObject({
+        exposure: z.enum(['public', 'private']).default('public').describe('public: behind a public load balancer.'),
+        allowedCidrs: z.array(cidr).max(100).default([]).describe('Who may reach the API server; empty: everyone.'),
+      })
+      .prefault({}),
+    ssh: z
+      .strictObject({
+        allowedCidrs: z
+          .array(cidr)
+          .max(100)
+          .default([])
+          .describe('Who may reach port 22; empty: nobody from the internet.'),
+      })
+      .prefault({}),
+  })
+  .describe('Network of the cluster.');
+
+export const storage = z
+  .strictObject({
+    account: z
+      .string()
+      .regex(/^[a-z0-9]{3,24}$/, 'must be a storage account name')
+      .optional()
+      .describe('Your own storage account; one is created when absent.'),
+    resourceGroup: azureName.optional().describe('Resource group of your own account, when it is another one.'),
+    container: z
+      .string()
+      .regex(/^[a-z0-9](-?[a-z0-9]){2,62}$/, 'must be a container name')
+      .optional()
+      .describe('Your own container in your own account.'),
+    authentication: z
+      .enum(['automatic', 'entra', 'sas'])
+      .default('automatic')
+      .describe('automatic: SAS, and Entra ID where the account refuses keys.'),
+    sharedKeyAccess: z
+      .enum(['allowed', 'denied'])
+      .default('allowed')
+      .describe('Whether an account that Capstan creates allows shared keys.'),
+    networkAccess: z
+      .enum(['open', 'selectedNetworks', 'private'])
+      .default('open')
+      .describe('Who may reach an account that Capstan creates.'),
+  })
+  .describe('Where the base image is copied to.');
+
+const galleryReference = z.strictObject({
+  id: z
+    .string()
+    .regex(
+      /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Compute\/galleries\/[^/]+\/images\/[^/]+\/versions\/[^/]+$/i,
+      'must be the resource id of a gallery image version',
+    ),
+});
+
+export const image = z
+  .strictObject({
+    vhd: z.string().min(8).max(2048).optional().describe('https URL of a fixed VHD (a page blob).'),
+    as: z
+      .enum(['managedImage', 'galleryVersion'])
+      .default('managedImage')
+      .describe('What is made from the copied VHD.'),
+    gallery: galleryReference.optional().describe('An image version of a gallery of your own.'),
+    communityGallery: z
+      .strictObject({
+        gallery: z.string().min(1),
+        name: z.string().min(1),
+        version: z.string().regex(/^\d+\.\d+\.\d+$/),
+      })
+      .optional()
+      .describe('An image of a community gallery.'),
+  })
+  .describe('Base image of every node: exactly one of vhd, gallery, communityGallery.');
+
+const disk = (size: number) =>
+  z
+    .strictObject({
+      sizeGiB: z.int().min(30).max(4096).default(size),
+      storageAccountType: z
+        .enum(['Premium_LRS', 'StandardSSD_LRS', 'Standard_LRS', 'StandardSSD_ZRS'])
+        .default('Premium_LRS'),
+    })
+    .prefault({});
+
+export const controlPlane = z
+  .strictObject({
+    replicas: z.int().min(1).max(7).default(3).describe('1, 3 or 5.'),
+    vmSize: vmSize.default('Standard_D2s_v5'),
+    zones: z
+      .array(zone)
+      .min(1)
+      .max(3)
+      .optional()
+      .describe('Zones the control plane may use; absent: all that offer the size.'),
+    osDisk: disk(60),
+    etcdDisk: disk(256),
+  })
+  .describe('Control plane.');
+
+export const taint = z.strictObject({
+  key: z.string().min(1).max(253),
+  value: z.string().max(63).default(''),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+});
+
+export const workerPool = z
+  .strictObject({
+    name: label.max(20),
+    replicas: z.int().min(0).max(1000),
+    vmSize: vmSize.default('Standard_D4s_v5'),
+    zones: z.array(zone).min(1).max(3).optional().describe('Zones to spread over; absent: all that offer the size.'),
+    osDisk: disk(60),
+    labels: z.record(z.string().min(1).max(317), z.string().max(63)).default({}),
+    taints: z.array(taint).max(20).default([]),
+  })
+  .describe('A pool of workers: one MachineDeployment per zone.');
+
+export const addOn = z
+  .strictObject({
+    name: label,
+    namespace: label.default('default'),
+    namespaceLabels: z
+      .record(z.string().min(1).max(317), z.string().max(63))
+      .default({})
+      .describe('Labels of the namespace, e.g. spectrocloud.com/connection: proxy.'),
+    layer: z.int().min(0).max(99).default(0).describe('Layers are installed one after the other, lowest first.'),
+    manifests: z.array(z.string().min(1).max(60_000)).min(1).max(50).describe('Kubernetes manifests as YAML text.'),
+  })
+  .describe('Something installed into the finished cluster.');
+
+export const proxy = z
+  .strictObject({
+    httpProxy: z.url().optional(),
+    httpsProxy: z.url().optional(),
+    noProxy: z.array(z.string().min(1)).max(200).default([]),
+  })
+  .describe('Outbound proxy of the nodes; needs static placement.');

@@ -1,0 +1,38 @@
+/** One step of an operation, as people see it. The plan view, the progress bar and the run read the same list. */
+export interface StepDefinition {
+  readonly id: StepId;
+  readonly title: string;
+  readonly needs: readonly StepId[];
+  /** Azure seconds after which a silent step is given up. */
+  readonly boundSeconds: number;
+}
+
+export type StepId =
+  | 'preflight'
+  | 'network'
+  | 'identity'
+  | 'image'
+  | 'keys'
+  | 'controlPlane'
+  | 'agent'
+  | 'pivot'
+  | 'controlPlaneScale'
+  | 'workerPools'
+  | 'addOns'
+  | 'finish';
+
+/** The order of operations of a self-managed cluster (architecture.md §1). */
+export const provisionSteps: readonly StepDefinition[] = [
+  { id: 'preflight', title: 'Preflight', needs: [], boundSeconds: 900 },
+  { id: 'network', title: 'Network', needs: ['preflight'], boundSeconds: 1800 },
+  { id: 'identity', title: 'Identity', needs: ['preflight'], boundSeconds: 1800 },
+  { id: 'image', title: 'Base image', needs: ['preflight'], boundSeconds: 5400 },
+  { id: 'keys', title: 'Keys', needs: ['preflight'], boundSeconds: 900 },
+  { id: 'controlPlane', title: 'Control plane', needs: ['network', 'identity', 'image', 'keys'], boundSeconds: 2400 },
+  { id: 'agent', title: 'Agent', needs: ['controlPlane'], boundSeconds: 2400 },
+  { id: 'pivot', title: 'Pivot', needs: ['agent'], boundSeconds: 1800 },
+  { id: 'controlPlaneScale', title: 'Control plane scale-out', needs: ['pivot'], boundSeconds: 3600 },
+  { id: 'workerPools', title: 'Worker pools', needs: ['pivot'], boundSeconds: 3600 },
+  { id: 'addOns', title: 'Add-ons', needs: ['pivot'], boundSeconds: 3600 },
+  { id: 'finish', title: 'Finish', needs: ['controlPlaneScale', 'workerPools', 'addOns'], boundSeconds: 600 },
+];
