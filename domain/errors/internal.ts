@@ -32,4 +32,16 @@ export const internalErrors = defineErrors({
     remedy: 'Apply again to continue, or delete the cluster.',
     httpStatus: 409,
   },
+  'CAP-9006': {
+    title: 'A step took too long',
+    cause: 'Azure or the cluster did not come to the expected state within the bound of the step.',
+    remedy: 'Look at the events, remove the cause and apply again: the run continues from where it was.',
+    httpStatus: 500,
+  },
+  'CAP-9007': {
+    title: 'Storage of Capstan does not answer',
+    cause: 'The storage account of the app is unreachable or refuses our identity.',
+    remedy: 'Check AzureWebJobsStorage and the data roles of the app on it.',
+    httpStatus: 503,
+  },
 });

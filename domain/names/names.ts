@@ -62,7 +62,7 @@ export function machineDeploymentName(cluster: string, pool: string, zone: strin
 
 /** File name of an image URL without its ending, reduced to what an image name may hold. */
 export function imageBaseName(url: string): string {
-  const file = new URL(url).pathname.split('/').pop() ?? '';
+  const file = (new URL(url).pathname.split('/').pop() ?? '').replaceAll(/%[0-9a-f]{2}/gi, '-');
   const base = file
     .replace(/\.vhd$/i, '')
     .toLowerCase()

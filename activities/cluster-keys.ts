@@ -1,0 +1,55 @@
+import { bootstrapData } from '#domain/cluster-api/bundle.ts';
+import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
+import { done } from '#domain/outcome.ts';
+import type { Secret } from '#domain/secret.ts';
+import type { KeySecretName } from '#kubernetes/pki/keys.ts';
+import { defineActivity } from './define.ts';
+import { outputsOf } from './record.ts';
+import type { Work } from './runtime.ts';
+
+/** Generates the cluster's key pairs once; a repeated call keeps those of the first. */
+defineActivity('createKeys', async (work) => {
+  const { generateClusterKeys, keySecretNames, serializeClusterKeys } = await import('#kubernetes/pki/keys.ts');
+  const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
+  const azure = await work.azure();
+  const plan = await work.plan();
+  const missing: KeySecretName[] = [];
+  for (const name of keySecretNames) {
+    if ((await azure.secrets.get(keySecret(plan.secretPrefix, name))) === undefined) missing.push(name);
+  }
+  if (missing.length > 0) {
+    // Several pairs may exist from an interrupted run: those stay, only the missing ones are stored.
+    const secrets = serializeClusterKeys(await generateClusterKeys(Date.now()));
+    for (const name of missing) {
+      await azure.secrets.setIfAbsent(keySecret(plan.secretPrefix, name), secrets[name], {
+        'capstan-cluster': plan.name,
+        'capstan-uid': plan.uid,
+      });
+    }
+  }
+  return done({}, 'CA, etcd CA, front-proxy CA and service-account keys are in Key Vault');
+});
+
+/** The key pairs as Key Vault has them. They never leave the activity that asks for them. */
+export async function loadKeys(work: Work): Promise<ClusterKeys> {
+  const { loadClusterKeys } = await import('#kubernetes/pki/stored-keys.ts');
+  const azure = await work.azure();
+  const { secretPrefix } = await work.plan();
+  return loadClusterKeys((name) => azure.secrets.get(name), secretPrefix);
+}
+
+/** Client id of the control-plane machines' identity, as Azure gave it. */
+export async function identityClientId(work: Work): Promise<string> {
+  const clientId = (await outputsOf(work))['identity']?.['clientId'];
+  if (clientId === undefined) throw new Error('the identity step has not recorded the client id');
+  return clientId;
+}
+
+/** Cloud-init of the first control-plane machine. */
+export async function bootstrapUserData(work: Work): Promise<Secret> {
+  return bootstrapData({
+    plan: await work.plan(),
+    observed: { identityClientId: await identityClientId(work) },
+    keys: await loadKeys(work),
+  });
+}

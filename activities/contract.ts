@@ -1,0 +1,64 @@
+import type { CapstanError } from '#domain/errors/error.ts';
+import type { Outcome } from '#domain/outcome.ts';
+import type { ClusterRef } from '#domain/record.ts';
+import type { StepId } from '#domain/steps.ts';
+
+/** Input of every activity: which operation it works for, and under which step it reports. */
+export interface ActivityInput {
+  readonly ref: ClusterRef;
+  readonly step: StepId;
+  /** What the previous call of the same loop returned with `wait`. */
+  readonly state?: Readonly<Record<string, unknown>>;
+}
+
+/** What the plan means to the orchestrators: order and names only, small enough for history. */
+export interface RunShape {
+  /** Keys of the Azure resources per step, in waves. */
+  readonly waves: Readonly<Partial<Record<StepId, readonly (readonly string[])[]>>>;
+  /** The base image has to be copied. */
+  readonly copyImage: boolean;
+  readonly pools: readonly string[];
+  /** Names of add-ons, layer by layer. */
+  readonly addOnLayers: readonly (readonly string[])[];
+}
+
+/** One row per activity: name → input and value. Orchestrators know activities only by this table. */
+export interface Activities {
+  /** Marks a step running, done, failed or skipped, with the sentence people read. */
+  reportStep: {
+    input: ActivityInput & {
+      readonly report: {
+        readonly state: 'running' | 'done' | 'failed' | 'skipped';
+        readonly sentence?: string;
+        readonly error?: CapstanError;
+      };
+    };
+    value: Record<string, never>;
+  };
+  /** Reads Azure, plans, checks; writes nothing in Azure. */
+  runPreflight: { input: ActivityInput; value: RunShape };
+  /** The stored plan's shape again, for operations that need no preflight. */
+  ensureResource: { input: ActivityInput & { readonly key: string }; value: { readonly action: string } };
+  createKeys: { input: ActivityInput; value: Record<string, never> };
+  planImageCopy: { input: ActivityInput; value: { readonly slices: number; readonly bytes: number } };
+  copyImageSlice: { input: ActivityInput & { readonly slice: number }; value: { readonly bytes: number } };
+  finishImageCopy: { input: ActivityInput; value: Record<string, never> };
+  waitForApi: { input: ActivityInput; value: Record<string, never> };
+  installAgent: { input: ActivityInput; value: Record<string, never> };
+  pivotCluster: { input: ActivityInput; value: Record<string, never> };
+  scaleControlPlane: { input: ActivityInput; value: Record<string, never> };
+  ensureWorkerPool: { input: ActivityInput & { readonly pool: string }; value: { readonly nodes: number } };
+  ensureAddOn: { input: ActivityInput & { readonly addOn: string }; value: Record<string, never> };
+  /** Plans the changed document over the facts of the stored plan (replica counts only). */
+  planUpdate: { input: ActivityInput; value: RunShape };
+  /** Ends the operation: phase, endpoints, event. */
+  finishOperation: {
+    input: ActivityInput & { readonly error?: CapstanError; readonly cancelled?: boolean };
+    value: Record<string, never>;
+  };
+}
+
+export type ActivityName = keyof Activities;
+
+/** What an activity returns. */
+export type ActivityOutcome<Name extends ActivityName> = Outcome<Activities[Name]['value']>;

@@ -1,0 +1,69 @@
+import { planCluster } from '#domain/plan/plan.ts';
+import { waves } from '#domain/plan/resources.ts';
+import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
+import { done, failed } from '#domain/outcome.ts';
+import { provisionSteps } from '#domain/steps.ts';
+import type { RunShape } from './contract.ts';
+import { defineActivity } from './define.ts';
+import { recordEvent } from './progress.ts';
+import { savePlan } from './record.ts';
+
+/** Order and names of what the plan holds, small enough for history. */
+export function shapeOf(plan: ClusterPlan): RunShape {
+  const layers = [...new Set(plan.addOns.map((addOn) => addOn.layer))].sort((a, b) => a - b);
+  return {
+    waves: Object.fromEntries(
+      provisionSteps.map(({ id }) => [id, waves(plan.resources, id)]).filter(([, list]) => list?.length !== 0),
+    ),
+    copyImage: plan.image.sourceUrl !== undefined,
+    pools: plan.pools.map((pool) => pool.name),
+    addOnLayers: layers.map((layer) => plan.addOns.filter((addOn) => addOn.layer === layer).map((addOn) => addOn.name)),
+  };
+}
+
+/** Names of the blobs in which the facts of a plan are kept for later operations. */
+export function factsDocument(uid: string): string {
+  return `facts/${uid}.json`;
+}
+
+defineActivity('runPreflight', async (work, input) => {
+  const azure = await work.azure();
+  const document = await work.document();
+  const read = await azure.readFacts(document, work.ref.uid);
+  if (read.status !== 'done') return read;
+  const { facts } = read.value;
+  const plan = planCluster(document, facts, work.ref.uid);
+  const checked = await azure.preflight(plan, facts);
+  if (checked.status !== 'done') return checked;
+  const report = checked.value;
+  await work.store.documents.put(`preflight/${work.ref.operationId}.json`, JSON.stringify(report));
+  const refused = report.checks.filter((check) => !check.ok);
+  const [first] = refused;
+  if (first !== undefined) {
+    const error = first.error ?? { code: 'CAP-9001' as const, message: first.detail };
+    if (refused.length === 1) return failed(error);
+    const others = refused.slice(1).map((check) => ({
+      path: check.id,
+      message: check.error?.message ?? check.detail,
+      code: check.error?.code ?? ('CAP-9001' as const),
+    }));
+    return failed({ ...error, problems: [{ path: first.id, message: error.message, code: error.code }, ...others] });
+  }
+  await work.store.documents.put(factsDocument(work.ref.uid), JSON.stringify(facts satisfies AzureFacts));
+  await savePlan(work, plan);
+  for (const notice of spreadNotices(plan))
+    await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
+  return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
+});
+
+/** Says where a pool avoids a zone that was asked for, because its VM size is restricted there. */
+function spreadNotices(plan: ClusterPlan): readonly string[] {
+  return plan.spec.workerPools.flatMap((pool) => {
+    const used = plan.pools.find((planned) => planned.name === pool.name)?.shards.map((shard) => shard.zone) ?? [];
+    const wanted = pool.zones ?? plan.regionZones;
+    const avoided = plan.regionZones.length === 0 ? [] : wanted.filter((zone) => !used.includes(zone));
+    return avoided.length === 0
+      ? []
+      : [`pool ${pool.name} avoids zone ${avoided.join(', ')}: ${pool.vmSize} is restricted there`];
+  });
+}

@@ -1,0 +1,31 @@
+import type { ResourceOutputs } from '#azure/types.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { ClusterHead } from '#domain/record.ts';
+import type { Work } from './runtime.ts';
+
+/** Changes the head of the running operation; gives up silently when another operation has taken over. */
+export async function changeHead(
+  work: Work,
+  change: (head: ClusterHead) => ClusterHead,
+): Promise<ClusterHead | undefined> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const row = await work.store.clusters.head(work.ref.name);
+    if (row === undefined || row.value.uid !== work.ref.uid || row.value.operation.id !== work.ref.operationId)
+      return undefined;
+    const changed = { ...change(row.value), updatedAt: new Date().toISOString() };
+    if (await work.store.clusters.replaceHead(changed, row.etag)) return changed;
+  }
+  throw new Error(`the record of cluster ${work.ref.name} is changed by others all the time`);
+}
+
+/** Stores the plan and names it in the head. */
+export async function savePlan(work: Work, plan: ClusterPlan): Promise<void> {
+  const planSha = await work.store.documents.putContent(plan);
+  await changeHead(work, (head) => ({ ...head, planSha }));
+}
+
+/** What finished resources gave, by key. */
+export async function outputsOf(work: Work): Promise<Readonly<Record<string, ResourceOutputs>>> {
+  const items = await work.store.clusters.items(work.ref.name);
+  return Object.fromEntries(items.map((item) => [item.key, item.outputs]));
+}

@@ -1,0 +1,43 @@
+import { done } from '#domain/outcome.ts';
+import type { StepRecord } from '#domain/record.ts';
+import { provisionSteps } from '#domain/steps.ts';
+import { defineActivity } from './define.ts';
+import { recordEvent } from './progress.ts';
+
+defineActivity(
+  'reportStep',
+  async ({ store, ref }, input) => {
+    const { step, report } = input;
+    const now = new Date().toISOString();
+    const before = await store.clusters.step(ref.name, step);
+    const mine = before?.operationId === ref.operationId ? before : undefined;
+    const record: StepRecord = {
+      id: step,
+      operationId: ref.operationId,
+      touchedAt: now,
+      state: report.state,
+      startedAt: mine?.startedAt ?? now,
+      ...(report.state === 'running' ? {} : { endedAt: mine?.endedAt ?? now }),
+      ...(sentenceOf(report.sentence, mine) === undefined ? {} : { sentence: sentenceOf(report.sentence, mine) ?? '' }),
+      ...(mine?.progress === undefined ? {} : { progress: mine.progress }),
+      ...(report.error === undefined ? {} : { error: report.error }),
+    };
+    await store.clusters.putStep(ref.name, record);
+    const title = provisionSteps.find((definition) => definition.id === step)?.title ?? step;
+    const sentence = report.error?.message ?? record.sentence;
+    await recordEvent(store, input, `${step}/${report.state}`, {
+      type: `step.${report.state}`,
+      sentence:
+        sentence === undefined || report.state === 'running' ? `${title}: ${report.state}` : `${title}: ${sentence}`,
+      ...(report.error === undefined ? {} : { error: report.error }),
+      ...(report.error?.correlationId === undefined ? {} : { correlationId: report.error.correlationId }),
+    });
+    return done({});
+  },
+  { evenWhenCancelled: true },
+);
+
+/** A finished step keeps the last sentence of its work when it has none of its own. */
+function sentenceOf(reported: string | undefined, before: StepRecord | undefined): string | undefined {
+  return reported ?? before?.sentence;
+}

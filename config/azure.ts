@@ -1,0 +1,16 @@
+import type { Azure } from '#azure/types.ts';
+import type { Config } from './config.ts';
+
+/** Opens Azure as the configuration says; the SDKs load on first use. */
+export async function openAzure(config: Config): Promise<Azure> {
+  const { createAzure } = await import('#azure/index.ts');
+  return createAzure({
+    environment: 'public',
+    ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
+    ...(config.managedIdentityClientId === undefined
+      ? {}
+      : { managedIdentityClientId: config.managedIdentityClientId }),
+    ...(config.keyVaultUri === undefined ? {} : { keyVaultUri: config.keyVaultUri }),
+    ...(config.allowedSubscriptions === undefined ? {} : { allowedSubscriptions: config.allowedSubscriptions }),
+  });
+}

@@ -1,0 +1,122 @@
+import type { CapstanError } from './errors/error.ts';
+import type { Progress } from './outcome.ts';
+import type { ResourceKind } from './plan/types.ts';
+import type { StepId } from './steps.ts';
+
+export type Phase = 'Accepted' | 'Provisioning' | 'Ready' | 'Updating' | 'Failed' | 'Deleting' | 'Deleted';
+
+export type OperationKind = 'provision' | 'update' | 'delete';
+
+/** The operation that a cluster's head row names: at most one is active at a time. */
+export interface Operation {
+  /** Also the instance id of its orchestration. */
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly requestId: string;
+  /** recorded: not yet started; started: handed to Durable; finished: ended one way or the other. */
+  readonly state: 'recorded' | 'started' | 'finished';
+  /** ISO 8601. */
+  readonly recordedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly error?: CapstanError;
+  /** Set by somebody who wants it to stop. */
+  readonly cancel?: 'keep' | 'delete';
+}
+
+/** Row `head` of a cluster: the only contended one. */
+export interface ClusterHead {
+  readonly name: string;
+  /** Identity of this life of the cluster. */
+  readonly uid: string;
+  /** Counts the accepted changes of the document. */
+  readonly generation: number;
+  /** Generation that was last brought about completely. */
+  readonly observedGeneration: number;
+  readonly phase: Phase;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly location: string;
+  /** SHA-256 of the document (blob). */
+  readonly documentSha: string;
+  /** SHA-256 of the plan (blob), once there is one. */
+  readonly planSha?: string;
+  readonly operation: Operation;
+  /** How many operations this life has seen; part of the next operation's id. */
+  readonly operations: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export type StepState = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+
+/** Row `step:<id>` of a cluster. */
+export interface StepRecord {
+  readonly id: StepId;
+  readonly state: StepState;
+  readonly operationId: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly sentence?: string;
+  readonly progress?: Progress;
+  readonly error?: CapstanError;
+  /** Last sign of life, ISO 8601. */
+  readonly touchedAt: string;
+}
+
+/** Row `item:<key>`: one Azure resource of the cluster's inventory. */
+export interface InventoryItem {
+  readonly key: string;
+  readonly id: string;
+  readonly kind: ResourceKind;
+  readonly owned: boolean;
+  readonly state: 'creating' | 'created' | 'exists' | 'failed' | 'deleting' | 'deleted';
+  /** Small facts later steps need (principal id, address, …); never a secret. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** One node as the status shows it. */
+export interface NodeRecord {
+  readonly name: string;
+  readonly role: 'control-plane' | 'worker';
+  readonly pool?: string;
+  readonly zone?: string;
+  readonly ready: boolean;
+  readonly machine: string;
+}
+
+/** One event of a cluster (CloudEvents 1.0 when it leaves the house). */
+export interface ClusterEvent {
+  /** Deterministic: a repeated activity does not repeat an event. */
+  readonly id: string;
+  /** e.g. `step.done`, `storage.credential`, `operation.failed`. */
+  readonly type: string;
+  readonly at: string;
+  readonly operationId: string;
+  readonly step?: StepId;
+  readonly sentence: string;
+  readonly error?: CapstanError;
+  readonly correlationId?: string;
+}
+
+/** Row of the table `requests`: what became of one request. */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly cluster: string;
+  readonly operation: 'apply' | 'delete' | 'unknown';
+  /** SHA-256 of the canonical request. */
+  readonly contentSha: string;
+  readonly receivedAt: string;
+  readonly outcome: 'pending' | 'accepted' | 'unchanged' | 'refused';
+  readonly operationId?: string;
+  readonly error?: CapstanError;
+}
+
+/** Names one life and one operation of a cluster; the input of every orchestration and activity carries it. */
+export interface ClusterRef {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly operationId: string;
+  /** `CAPSTAN_TIME_SCALE` when the operation started: an orchestrator may not read settings. */
+  readonly timeScale: number;
+}

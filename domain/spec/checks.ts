@@ -1,0 +1,145 @@
+import type { ErrorCode } from '../errors/registry.ts';
+import { reservedWords } from '../names/tags.ts';
+import { networkProblems } from './network-checks.ts';
+import type { ClusterDocument } from './types.ts';
+
+/** A rule that was broken, before it is given a line. */
+export interface Broken {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly code: ErrorCode;
+}
+
+/** Oldest and newest minor version that this Capstan can build (kubeadm v1beta3 / v1beta4, Cluster API v1.14). */
+export const supportedMinors = { first: 29, last: 35 } as const;
+
+/** Rules between fields that the schema cannot say. All broken ones are returned. */
+export function checkDocument(document: ClusterDocument): readonly Broken[] {
+  return [
+    ...tagProblems(document),
+    ...versionProblems(document),
+    ...imageProblems(document),
+    ...poolProblems(document),
+    ...storageProblems(document),
+    ...networkProblems(document),
+    ...unavailable(document),
+  ];
+}
+
+function tagProblems({ metadata }: ClusterDocument): Broken[] {
+  return Object.entries(metadata.tags).flatMap(([key, value]) =>
+    [...reservedWords(key).map((word) => ['key', word]), ...reservedWords(value).map((word) => ['value', word])].map(
+      ([where, word]) => ({
+        path: ['metadata', 'tags', key],
+        message: `the ${where} contains the reserved word ${word}`,
+        code: 'CAP-1003' as const,
+      }),
+    ),
+  );
+}
+
+function versionProblems({ spec }: ClusterDocument): Broken[] {
+  const minor = Number(spec.kubernetes.version.split('.')[1]);
+  const { first, last } = supportedMinors;
+  const problems: Broken[] = [];
+  if (minor < first || minor > last) {
+    problems.push({
+      path: ['spec', 'kubernetes', 'version'],
+      message: `must be between v1.${first} and v1.${last}`,
+      code: 'CAP-1001',
+    });
+  }
+  if (![1, 3, 5].includes(spec.controlPlane.replicas)) {
+    problems.push({
+      path: ['spec', 'controlPlane', 'replicas'],
+      message: `is ${spec.controlPlane.replicas}: a control plane has 1, 3 or 5 nodes`,
+      code: 'CAP-1005',
+    });
+  }
+  return problems;
+}
+
+/** Sources named by an IP literal, or not over https, are refused here; names are resolved in preflight. */
+function imageProblems({ spec }: ClusterDocument): Broken[] {
+  const { vhd, gallery, communityGallery } = spec.image;
+  const given = [vhd, gallery, communityGallery].filter((source) => source !== undefined).length;
+  if (given !== 1) {
+    return [
+      { path: ['spec', 'image'], message: 'name exactly one of vhd, gallery and communityGallery', code: 'CAP-1001' },
+    ];
+  }
+  if (vhd === undefined) return [];
+  const refuse = (message: string): Broken[] => [{ path: ['spec', 'image', 'vhd'], message, code: 'CAP-1007' }];
+  const url = URL.canParse(vhd) ? new URL(vhd) : undefined;
+  if (url === undefined) return refuse('is not a URL');
+  if (url.protocol !== 'https:') return refuse('must be an https URL');
+  if (url.username !== '' || url.password !== '') return refuse('must not carry a user name or password');
+  if (/^[\d.]+$/.test(url.hostname) || url.hostname.startsWith('['))
+    return refuse('must name a host, not an IP address');
+  if (url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || !url.hostname.includes('.')) {
+    return refuse('must name a public host');
+  }
+  return [];
+}
+
+function poolProblems({ spec, metadata }: ClusterDocument): Broken[] {
+  const problems: Broken[] = [];
+  const seen = new Set<string>();
+  for (const [index, pool] of spec.workerPools.entries()) {
+    const path = ['spec', 'workerPools', index, 'name'];
+    if (seen.has(pool.name))
+      problems.push({ path, message: `there are two pools named ${pool.name}`, code: 'CAP-1001' });
+    seen.add(pool.name);
+    if (`${metadata.name}-${pool.name}`.length > 50) {
+      problems.push({
+        path,
+        message: 'cluster name and pool name together have at most 49 characters',
+        code: 'CAP-1001',
+      });
+    }
+  }
+  const addOns = new Set<string>();
+  for (const [index, addOn] of spec.addOns.entries()) {
+    const path = ['spec', 'addOns', index, 'name'];
+    if (addOns.has(addOn.name))
+      problems.push({ path, message: `there are two add-ons named ${addOn.name}`, code: 'CAP-1001' });
+    addOns.add(addOn.name);
+  }
+  return problems;
+}
+
+function storageProblems({ spec }: ClusterDocument): Broken[] {
+  const { account, container, resourceGroup, authentication, sharedKeyAccess } = spec.storage;
+  const problems: Broken[] = [];
+  if (account === undefined && (container !== undefined || resourceGroup !== undefined)) {
+    problems.push({
+      path: ['spec', 'storage'],
+      message: 'container and resourceGroup belong to an account of your own: name it',
+      code: 'CAP-1001',
+    });
+  }
+  if (account === undefined && sharedKeyAccess === 'denied' && authentication === 'sas') {
+    problems.push({
+      path: ['spec', 'storage', 'authentication'],
+      message: 'sas needs shared keys, but sharedKeyAccess is denied',
+      code: 'CAP-1001',
+    });
+  }
+  return problems;
+}
+
+/** Parts of the schema that this version cannot build: said here, not found out an hour later. */
+function unavailable({ spec }: ClusterDocument): Broken[] {
+  const problems: Broken[] = [];
+  const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
+  if (spec.gateway !== undefined) refuse(['spec', 'gateway'], 'private gateways are not available in this version');
+  if (spec.network.api.exposure === 'private')
+    refuse(['spec', 'network', 'api', 'exposure'], 'private is not available in this version');
+  if (spec.storage.networkAccess !== 'open') {
+    refuse(['spec', 'storage', 'networkAccess'], `${spec.storage.networkAccess} is not available in this version`);
+  }
+  if (spec.azure.environment !== 'public') {
+    refuse(['spec', 'azure', 'environment'], `${spec.azure.environment} is not available in this version`);
+  }
+  return problems;
+}

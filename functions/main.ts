@@ -1,0 +1,21 @@
+/** Entry of the Function app: importing a file registers what it defines. One entry, one copy of the library. */
+import { app } from '@azure/functions';
+import '#activities/register.ts';
+import '#orchestrators/register.ts';
+import './cluster-apply.ts';
+import './cluster-events.ts';
+import './cluster-get.ts';
+import './cluster-kubeconfig.ts';
+import './cluster-list.ts';
+import './cluster-requests.ts';
+import './dashboard.ts';
+import './health.ts';
+import './operation-get.ts';
+import './request-get.ts';
+import './sweep-operations.ts';
+import { application } from './runtime.ts';
+
+app.hook.appStart(() => {
+  // A wrong configuration ends the start with the whole list of problems, not the first request at night.
+  application();
+});

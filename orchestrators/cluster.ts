@@ -1,0 +1,67 @@
+import type { OrchestrationContext } from 'durable-functions';
+import type { RunShape } from '#activities/contract.ts';
+import type { Outcome } from '#domain/outcome.ts';
+import type { ClusterRef } from '#domain/record.ts';
+import type { StepId } from '#domain/steps.ts';
+import { callActivity, firstObstacle, inParallel, type Steps, subOrchestration } from './durable.ts';
+import type { StepInput } from './run-step.ts';
+
+/** The stages of a provision: within a stage the steps run side by side (architecture.md §1). */
+const stages: readonly (readonly StepId[])[] = [
+  ['network', 'identity', 'image', 'keys'],
+  ['controlPlane'],
+  ['agent'],
+  ['pivot'],
+  ['controlPlaneScale', 'workerPools', 'addOns'],
+  ['finish'],
+];
+
+/** Builds a cluster: the parent of the whole order of operations. Applying again continues: every step is safe to repeat. */
+export function* provisionCluster(context: OrchestrationContext): Steps<object> {
+  const ref = inputOf(context);
+  const preflight = (yield step(context, { ref, step: 'preflight' })) as Outcome<RunShape>;
+  const obstacle = preflight.status === 'done' ? yield* runStages(context, ref, preflight.value, stages) : preflight;
+  return yield* end(context, ref, obstacle);
+}
+
+/** Brings changed replica counts about in the running cluster. */
+export function* updateCluster(context: OrchestrationContext): Steps<object> {
+  const ref = inputOf(context);
+  const planned = yield* callActivity(context, 'planUpdate', { ref, step: 'preflight' });
+  const obstacle =
+    planned.status === 'done'
+      ? yield* runStages(context, ref, planned.value, [['controlPlaneScale', 'workerPools'], ['finish']])
+      : planned;
+  return yield* end(context, ref, obstacle);
+}
+
+function inputOf(context: OrchestrationContext): ClusterRef {
+  const ref = context.df.getInput<ClusterRef>();
+  if (ref === undefined) throw new Error('the orchestration needs a cluster reference');
+  return ref;
+}
+
+function step(context: OrchestrationContext, input: StepInput) {
+  return subOrchestration(context, 'runStep', input);
+}
+
+function* runStages(
+  context: OrchestrationContext,
+  ref: ClusterRef,
+  shape: RunShape,
+  list: readonly (readonly StepId[])[],
+): Steps<Outcome<object> | undefined> {
+  for (const stage of list) {
+    const tasks = stage.map((id) => step(context, { ref, step: id, shape }));
+    const obstacle = firstObstacle(yield* inParallel(context, tasks));
+    if (obstacle !== undefined) return obstacle;
+  }
+  return undefined;
+}
+
+function* end(context: OrchestrationContext, ref: ClusterRef, obstacle: Outcome<object> | undefined): Steps<object> {
+  const ending =
+    obstacle === undefined ? {} : obstacle.status === 'failed' ? { error: obstacle.error } : { cancelled: true };
+  yield* callActivity(context, 'finishOperation', { ref, step: 'finish', ...ending });
+  return obstacle ?? { status: 'done', value: {} };
+}

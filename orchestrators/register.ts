@@ -1,0 +1,10 @@
+import * as df from 'durable-functions';
+import { provisionCluster, updateCluster } from './cluster.ts';
+import { pursue } from './pursue.ts';
+import { provisionPool, runStep } from './run-step.ts';
+
+df.app.orchestration('provisionCluster', provisionCluster);
+df.app.orchestration('updateCluster', updateCluster);
+df.app.orchestration('runStep', runStep);
+df.app.orchestration('provisionPool', provisionPool);
+df.app.orchestration('pursue', pursue);

@@ -1,0 +1,137 @@
+import type { OrchestrationContext } from 'durable-functions';
+import type { RunShape } from '#activities/contract.ts';
+import { done, type Outcome } from '#domain/outcome.ts';
+import type { ClusterRef } from '#domain/record.ts';
+import { provisionSteps, type StepId } from '#domain/steps.ts';
+import { callActivity, firstObstacle, inParallel, type Steps, subOrchestration } from './durable.ts';
+import type { PursueInput } from './pursue.ts';
+import { ensureWaves, pursueActivity } from './resources.ts';
+
+/** Input of `runStep`. */
+export interface StepInput {
+  readonly ref: ClusterRef;
+  readonly step: StepId;
+  /** Absent for preflight, which makes it. */
+  readonly shape?: RunShape;
+}
+
+type Work = (context: OrchestrationContext, input: StepInput, shape: RunShape) => Steps<Outcome<object>>;
+
+const emptyShape: RunShape = { waves: {}, copyImage: false, pools: [], addOnLayers: [] };
+
+/** What each step does. The order between steps is in `provisionSteps` and the parent. */
+const work: Readonly<Record<StepId, Work>> = {
+  preflight: single('runPreflight'),
+  network: resourcesOnly,
+  identity: resourcesOnly,
+  image: imageWork,
+  keys: single('createKeys'),
+  *controlPlane(context, input, shape) {
+    const made = yield* resourcesOnly(context, input, shape);
+    return made.status === 'done' ? yield* single('waitForApi')(context, input, shape) : made;
+  },
+  agent: single('installAgent'),
+  pivot: single('pivotCluster'),
+  controlPlaneScale: single('scaleControlPlane'),
+  *workerPools(context, { ref }, shape) {
+    const tasks = shape.pools.map((pool) => subOrchestration(context, 'provisionPool', { ref, pool }));
+    const outcomes = yield* inParallel<{ nodes: number }>(context, tasks);
+    const obstacle = firstObstacle(outcomes);
+    if (obstacle !== undefined) return obstacle;
+    const nodes = outcomes.reduce((sum, outcome) => sum + (outcome.status === 'done' ? outcome.value.nodes : 0), 0);
+    return done({ nodes }, `${nodes} workers in ${shape.pools.length} ${shape.pools.length === 1 ? 'pool' : 'pools'}`);
+  },
+  addOns: addOnWork,
+  *finish() {
+    return done({});
+  },
+};
+
+/**
+ * One step as a sub-orchestration: the unit of parallelism and of reporting. Says when it starts and how it ends; the
+ * sentence comes from the work itself.
+ */
+export function* runStep(context: OrchestrationContext): Steps<Outcome<object>> {
+  const input = context.df.getInput<StepInput>();
+  if (input === undefined) throw new Error('runStep needs an input');
+  const { ref, step, shape } = input;
+  yield* callActivity(context, 'reportStep', { ref, step, report: { state: 'running' } });
+  const outcome = yield* work[step](context, input, shape ?? emptyShape);
+  if (outcome.status === 'done') {
+    const report = outcome.sentence === undefined ? {} : { sentence: outcome.sentence };
+    yield* callActivity(context, 'reportStep', { ref, step, report: { state: 'done', ...report } });
+  } else if (outcome.status === 'failed') {
+    yield* callActivity(context, 'reportStep', { ref, step, report: { state: 'failed', error: outcome.error } });
+  }
+  return outcome;
+}
+
+function single(activity: PursueInput['activity']): Work {
+  return (context, { ref, step }) => pursueActivity(context, activity, { ref, step }, bound(step));
+}
+
+function bound(step: StepId): number {
+  return provisionSteps.find((definition) => definition.id === step)?.boundSeconds ?? 1800;
+}
+
+function* resourcesOnly(
+  context: OrchestrationContext,
+  { ref, step }: StepInput,
+  shape: RunShape,
+): Steps<Outcome<object>> {
+  return yield* ensureWaves(context, ref, step, shape.waves[step] ?? []);
+}
+
+/** The copy of the bytes stands between the container and the image: the last wave needs the finished blob. */
+function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
+  const waves = shape.waves[step] ?? [];
+  if (!shape.copyImage) return yield* ensureWaves(context, ref, step, waves);
+  const before = yield* ensureWaves(context, ref, step, waves.slice(0, -1));
+  if (before.status !== 'done') return before;
+  const planned = yield* pursueActivity(context, 'planImageCopy', { ref, step }, bound(step));
+  if (planned.status !== 'done') return planned;
+  const { slices } = planned.value as { slices: number };
+  const tasks = Array.from({ length: slices }, (_, slice) =>
+    subOrchestration(context, 'pursue', {
+      activity: 'copyImageSlice',
+      input: { ref, step, slice },
+      boundSeconds: bound(step),
+    } satisfies PursueInput),
+  );
+  const obstacle = firstObstacle(yield* inParallel(context, tasks));
+  if (obstacle !== undefined) return obstacle;
+  const finished = yield* pursueActivity(context, 'finishImageCopy', { ref, step }, bound(step));
+  if (finished.status !== 'done') return finished;
+  const made = yield* ensureWaves(context, ref, step, waves.slice(-1));
+  return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
+}
+
+/** Layers one after the other; within a layer side by side. One failing add-on does not hide the others. */
+function* addOnWork(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
+  const names: string[] = [];
+  for (const layer of shape.addOnLayers) {
+    const tasks = layer.map((addOn) =>
+      subOrchestration(context, 'pursue', {
+        activity: 'ensureAddOn',
+        input: { ref, step, addOn },
+        boundSeconds: bound(step),
+      } satisfies PursueInput),
+    );
+    const obstacle = firstObstacle(yield* inParallel(context, tasks));
+    if (obstacle !== undefined) return obstacle;
+    names.push(...layer);
+  }
+  return done({}, names.length === 0 ? 'none asked for' : names.join(', '));
+}
+
+/** Sub-orchestration of one worker pool; its MachineDeployments, one per zone, grow side by side in the cluster. */
+export function* provisionPool(context: OrchestrationContext): Steps<Outcome<object>> {
+  const input = context.df.getInput<{ ref: ClusterRef; pool: string }>();
+  if (input === undefined) throw new Error('provisionPool needs an input');
+  return yield* pursueActivity(
+    context,
+    'ensureWorkerPool',
+    { ref: input.ref, step: 'workerPools', pool: input.pool },
+    bound('workerPools'),
+  );
+}

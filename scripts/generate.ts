@@ -1,0 +1,49 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { errorRegistry } from '#domain/errors/registry.ts';
+import { clusterDocument } from '#domain/spec/schema.ts';
+import { queueMessage } from '#domain/message.ts';
+import { requestReference } from './reference.ts';
+
+/**
+ * Writes what is made from the code: the JSON Schemas, the request reference and the page of errors. `--check` writes
+ * nothing and exits 1 when a file is not up to date.
+ */
+const root = path.dirname(import.meta.dirname);
+const check = process.argv.includes('--check');
+
+const clusterSchema = { title: 'Capstan cluster', ...z.toJSONSchema(clusterDocument, { io: 'input' }) };
+
+function errorsPage(): string {
+  const rows = Object.entries(errorRegistry)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([code, entry]) =>
+        `## ${code}: ${entry.title}\n\n- **Cause.** ${entry.cause}\n- **What to do.** ${entry.remedy}\n`,
+    );
+  return `# Errors\n\nEvery error a person can meet has a stable code. Made from \`domain/errors\` by \`npm run generate\`.\n\n${rows.join('\n')}`;
+}
+
+const files: Readonly<Record<string, string>> = {
+  'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
+  'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
+  'docs/request-reference.md': requestReference(clusterSchema),
+  'docs/errors.md': errorsPage(),
+};
+
+const stale: string[] = [];
+for (const [name, text] of Object.entries(files)) {
+  const file = path.join(root, name);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
+  stale.push(name);
+  if (check) continue;
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+console.log(
+  stale.length === 0
+    ? 'generated files are up to date'
+    : `${check ? 'not up to date' : 'written'}: ${stale.join(', ')}`,
+);
+if (check && stale.length > 0) process.exitCode = 1;

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { decideApply } from '#domain/decide.ts';
+import type { CapstanError } from '#domain/errors/error.ts';
+import type { RequestRecord } from '#domain/record.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import { canonicalJson, sha256 } from '#store/documents.ts';
+import type { ServiceDependencies } from './dependencies.ts';
+import { startRecorded } from './start.ts';
+
+/**
+ * Accepts or refuses an apply and records which; starts the operation when one was recorded.
+ *
+ * Idempotent per request id: the same request, delivered any number of times and also after the cluster is Ready, is
+ * one operation. A refusal is recorded too, so that nobody has to guess what became of a message.
+ */
+export async function applyCluster(
+  dependencies: ServiceDependencies,
+  requestId: string,
+  document: ClusterDocument,
+): Promise<RequestRecord> {
+  const { store } = dependencies;
+  const { name } = document.metadata;
+  const contentSha = sha256(canonicalJson({ operation: 'apply', document }));
+  const record: RequestRecord = {
+    requestId,
+    cluster: name,
+    operation: 'apply',
+    contentSha,
+    receivedAt: new Date().toISOString(),
+    outcome: 'pending',
+  };
+  const known = (await store.requests.insert(record)) ? undefined : await store.requests.get(requestId);
+  if (known !== undefined && known.contentSha !== contentSha)
+    return { ...record, outcome: 'refused', error: reused(requestId, known) };
+  if (known !== undefined && known.outcome !== 'pending') {
+    await startRecorded(dependencies, name);
+    return known;
+  }
+  const notAllowed = scopeProblem(dependencies, document);
+  const result =
+    notAllowed === undefined
+      ? await decide(dependencies, record, document)
+      : { ...record, outcome: 'refused' as const, error: notAllowed };
+  await startRecorded(dependencies, name);
+  await store.requests.put(result);
+  return result;
+}
+
+async function decide(
+  { store }: ServiceDependencies,
+  record: RequestRecord,
+  document: ClusterDocument,
+): Promise<RequestRecord> {
+  const documentSha = await store.documents.putContent(document);
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const row = await store.clusters.head(record.cluster);
+    const recorded =
+      row === undefined ? undefined : await store.documents.getContent<ClusterDocument>(row.value.documentSha);
+    const decision = decideApply(
+      { requestId: record.requestId, document, documentSha, now: new Date().toISOString(), newUid: randomUUID() },
+      row?.value,
+      recorded,
+    );
+    if (decision.kind === 'refuse') return { ...record, outcome: 'refused', error: decision.error };
+    if (decision.kind === 'same') return { ...record, outcome: 'accepted', operationId: decision.operationId };
+    if (decision.kind === 'unchanged') return { ...record, outcome: 'unchanged', operationId: decision.operationId };
+    if (decision.newLife) await store.clusters.clear(record.cluster);
+    const written =
+      row === undefined
+        ? await store.clusters.insertHead(decision.head)
+        : await store.clusters.replaceHead(decision.head, row.etag);
+    if (written) return { ...record, outcome: 'accepted', operationId: decision.head.operation.id };
+  }
+  throw new Error(`the record of cluster ${record.cluster} is changed by others all the time`);
+}
+
+function reused(requestId: string, known: RequestRecord): CapstanError {
+  return {
+    code: 'CAP-1020',
+    message: `The request id ${requestId} was used before for another request`,
+    where: 'requestId',
+    cause: `It came first at ${known.receivedAt} for cluster ${known.cluster} with other content.`,
+    remedy: 'Use a new requestId.',
+  };
+}
+
+/** What a caller can make our identity do is bounded by two settings (architecture.md §4). */
+function scopeProblem({ config }: ServiceDependencies, document: ClusterDocument): CapstanError | undefined {
+  const { subscriptionId, resourceGroup } = document.spec.azure;
+  const refuse = (where: string, value: string, setting: string): CapstanError => ({
+    code: 'CAP-1012',
+    message: `${value} is not allowed here`,
+    where,
+    cause: `${setting} does not list it.`,
+    remedy: `Use one that is listed, or ask the operator to add it to ${setting}.`,
+  });
+  if (
+    config.allowedSubscriptions !== undefined &&
+    !config.allowedSubscriptions.includes(subscriptionId.toLowerCase())
+  ) {
+    return refuse('spec.azure.subscriptionId', `Subscription ${subscriptionId}`, 'CAPSTAN_ALLOWED_SUBSCRIPTIONS');
+  }
+  if (
+    config.allowedResourceGroups !== undefined &&
+    !config.allowedResourceGroups.includes(resourceGroup.toLowerCase())
+  ) {
+    return refuse('spec.azure.resourceGroup', `Resource group ${resourceGroup}`, 'CAPSTAN_ALLOWED_RESOURCE_GROUPS');
+  }
+  return undefined;
+}

@@ -1,0 +1,24 @@
+import type { Config } from '#config/config.ts';
+import type { Store } from '#store/store.ts';
+import type { OperationKind } from '#domain/record.ts';
+
+/** What Durable is asked for. Implemented over the durable client in `functions/`. */
+export interface OrchestrationStarter {
+  /** Starts an instance; when one with this id is running already, nothing happens. */
+  start(orchestrator: string, instanceId: string, input: object): Promise<void>;
+  /** Runtime status of an instance, or undefined when there is none. */
+  status(instanceId: string): Promise<string | undefined>;
+}
+
+export interface ServiceDependencies {
+  readonly config: Config;
+  readonly store: Store;
+  readonly starter: OrchestrationStarter;
+}
+
+/** Orchestrator of each kind of operation. */
+export const orchestratorOf: Readonly<Record<OperationKind, string>> = {
+  provision: 'provisionCluster',
+  update: 'updateCluster',
+  delete: 'deleteCluster',
+};

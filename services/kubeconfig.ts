@@ -1,0 +1,51 @@
+import type { Config } from '#config/config.ts';
+import { openAzure } from '#config/azure.ts';
+import type { Azure } from '#azure/types.ts';
+import { CapstanFailure } from '#domain/errors/error.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { Secret } from '#domain/secret.ts';
+import type { Store } from '#store/store.ts';
+
+export interface KubeconfigRequest {
+  readonly name: string;
+  readonly role: 'admin' | 'viewer';
+  /** Real hours the client certificate is valid. */
+  readonly hours: number;
+}
+
+let azure: Promise<Azure> | undefined;
+
+/**
+ * A kubeconfig with a client certificate of its own, signed for this call with the authority in Key Vault; nothing of
+ * it is stored.
+ *
+ * @throws CapstanFailure CAP-1013 when there is no such cluster, CAP-1017 before its API server answers
+ */
+export async function issueKubeconfig(config: Config, store: Store, request: KubeconfigRequest): Promise<Secret> {
+  const rows = await store.clusters.rows(request.name);
+  if (rows === undefined)
+    throw new CapstanFailure({ code: 'CAP-1013', message: `There is no cluster ${request.name}` });
+  const booted = rows.steps.some((step) => step.id === 'controlPlane' && step.state === 'done');
+  if (rows.head.planSha === undefined || !booted) {
+    throw new CapstanFailure({
+      code: 'CAP-1017',
+      message: `The API server of ${request.name} does not answer yet`,
+      where: `phase ${rows.head.phase}`,
+    });
+  }
+  const plan = await store.documents.getContent<ClusterPlan>(rows.head.planSha);
+  azure ??= openAzure(config);
+  const { secrets } = await azure;
+  const { loadClusterKeys } = await import('#kubernetes/pki/stored-keys.ts');
+  const { createKubeconfig } = await import('#kubernetes/pki/kubeconfig.ts');
+  const keys = await loadClusterKeys((name) => secrets.get(name), plan.secretPrefix);
+  return createKubeconfig({
+    cluster: plan.name,
+    host: plan.network.api.host,
+    authority: keys.certificateAuthority,
+    now: Date.now(),
+    validForSeconds: request.hours * 3600,
+    role: request.role,
+    ...(config.gatewayUrl === undefined ? {} : { proxyUrl: config.gatewayUrl }),
+  });
+}

@@ -1,0 +1,125 @@
+import { criticalPathSeconds } from '#domain/plan/estimate.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { ClusterHead, NodeRecord, StepRecord } from '#domain/record.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import { provisionSteps } from '#domain/steps.ts';
+import type { ClusterRows } from '#store/clusters.ts';
+import type { Store } from '#store/store.ts';
+import { conditionsOf } from './conditions.ts';
+
+/** Name of the blob that holds the last seen node list of a cluster. */
+export function nodesDocument(uid: string): string {
+  return `nodes/${uid}.json`;
+}
+
+/** The status document of one cluster (experience.md), or undefined when there is no such cluster. */
+export async function readStatus(store: Store, name: string, timeScale: number): Promise<object | undefined> {
+  const rows = await store.clusters.rows(name);
+  if (rows === undefined) return undefined;
+  const { head } = rows;
+  const [document, plan, nodes] = await Promise.all([
+    store.documents.getContent<ClusterDocument>(head.documentSha),
+    head.planSha === undefined ? undefined : store.documents.getContent<ClusterPlan>(head.planSha),
+    store.documents.get(nodesDocument(head.uid)),
+  ]);
+  return statusDocument(
+    rows,
+    document,
+    plan,
+    nodes === undefined ? [] : (JSON.parse(nodes) as NodeRecord[]),
+    timeScale,
+  );
+}
+
+/** Puts the status document together. Pure. */
+export function statusDocument(
+  rows: ClusterRows,
+  document: ClusterDocument,
+  plan: ClusterPlan | undefined,
+  nodes: readonly NodeRecord[],
+  timeScale: number,
+): object {
+  const { head } = rows;
+  return {
+    apiVersion: document.apiVersion,
+    kind: document.kind,
+    metadata: { ...document.metadata, uid: head.uid, createdAt: head.createdAt },
+    spec: document.spec,
+    status: {
+      phase: head.phase,
+      generation: head.generation,
+      observedGeneration: head.observedGeneration,
+      conditions: conditionsOf(head),
+      operation: operationView(head, plan, timeScale),
+      ...(head.operation.error === undefined ? {} : { error: head.operation.error }),
+      steps: provisionSteps.map((step) =>
+        stepView(
+          step,
+          rows.steps.find((record) => record.id === step.id),
+        ),
+      ),
+      nodes,
+      pools: poolViews(plan, nodes),
+      inventory: rows.items.map(({ id, kind, owned, state }) => ({ id, kind, owned, state })),
+      endpoints: plan === undefined ? {} : { api: `https://${plan.network.api.host}:${plan.network.api.port}` },
+      versions: { kubernetes: document.spec.kubernetes.version },
+    },
+  };
+}
+
+/** One line of the list of clusters. */
+export function summaryOf(head: ClusterHead): object {
+  const { name, tags, phase, generation, observedGeneration, location, operation, createdAt, updatedAt } = head;
+  return { name, tags, phase, generation, observedGeneration, location, operation: operation.id, createdAt, updatedAt };
+}
+
+function operationView(head: ClusterHead, plan: ClusterPlan | undefined, timeScale: number): object {
+  const { id, kind, state, startedAt, endedAt, requestId } = head.operation;
+  const about =
+    startedAt === undefined || plan === undefined || endedAt !== undefined
+      ? {}
+      : { endsAbout: new Date(Date.parse(startedAt) + (criticalPathSeconds(plan) * 1000) / timeScale).toISOString() };
+  return {
+    id,
+    kind,
+    state,
+    requestId,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...about,
+  };
+}
+
+function stepView(step: (typeof provisionSteps)[number], record: StepRecord | undefined): object {
+  const { id, title, needs } = step;
+  if (record === undefined) return { id, title, needs, state: 'pending' };
+  const { state, startedAt, endedAt, sentence, progress, error } = record;
+  return {
+    id,
+    title,
+    needs,
+    state,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(sentence === undefined ? {} : { sentence }),
+    ...(progress === undefined ? {} : { progress }),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** Wanted and ready nodes per pool and zone, for the zone map. */
+function poolViews(plan: ClusterPlan | undefined, nodes: readonly NodeRecord[]): readonly object[] {
+  if (plan === undefined) return [];
+  return plan.pools.map((pool) => ({
+    name: pool.name,
+    vmSize: pool.vmSize,
+    replicas: pool.replicas,
+    ready: nodes.filter((node) => node.pool === pool.name && node.ready).length,
+    zones: pool.shards.map((shard) => ({
+      zone: shard.zone ?? '',
+      replicas: shard.replicas,
+      ready: nodes.filter((node) => node.pool === pool.name && (node.zone ?? '') === (shard.zone ?? '') && node.ready)
+        .length,
+    })),
+  }));
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import type { ContainerClient } from '@azure/storage-blob';
+import type { StorageClients } from './clients.ts';
+import { statusOf } from './table.ts';
+
+/** SHA-256 of a text, hexadecimal. */
+export function sha256(text: string | Uint8Array): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** JSON with sorted keys, so that equal documents have equal hashes. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** Documents in blob containers: immutable ones named by their hash, and named ones that are replaced. */
+export interface DocumentStore {
+  /** Stores JSON under its SHA-256. Idempotent. @returns the hash */
+  putContent(value: unknown): Promise<string>;
+  getContent<Value>(sha: string): Promise<Value>;
+  /** Replaces a named text (a poller, a journal, a node list). */
+  put(name: string, text: string): Promise<void>;
+  get(name: string): Promise<string | undefined>;
+  delete(name: string): Promise<void>;
+  /** A blob of the `requests` container, at most `limit` bytes; undefined when absent or larger. */
+  readRequest(name: string, limit: number): Promise<string | undefined>;
+  /** A component manifest of the `components` container. */
+  readComponent(name: string): Promise<string | undefined>;
+}
+
+/** Opens the document containers. */
+export function createDocumentStore(clients: StorageClients): DocumentStore {
+  const containers = new Map<string, Promise<ContainerClient>>();
+  const container = (name: string): Promise<ContainerClient> => {
+    let pending = containers.get(name);
+    if (pending === undefined) {
+      pending = clients.blobs().then(async (service) => {
+        const client = service.getContainerClient(name);
+        await client.createIfNotExists();
+        return client;
+      });
+      pending.catch(() => containers.delete(name));
+      containers.set(name, pending);
+    }
+    return pending;
+  };
+  const read = async (where: string, name: string, limit = Number.POSITIVE_INFINITY): Promise<string | undefined> => {
+    const blob = (await container(where)).getBlobClient(name);
+    try {
+      if (Number.isFinite(limit) && ((await blob.getProperties()).contentLength ?? 0) > limit) return undefined;
+      return (await blob.downloadToBuffer()).toString('utf8');
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
+  };
+  const write = async (name: string, text: string): Promise<void> => {
+    const bytes = Buffer.from(text);
+    await (await container('capstan')).getBlockBlobClient(name).upload(bytes, bytes.length);
+  };
+  return {
+    async putContent(value) {
+      const text = canonicalJson(value);
+      const sha = sha256(text);
+      await write(`content/${sha}`, text);
+      return sha;
+    },
+    async getContent(sha) {
+      const text = await read('capstan', `content/${sha}`);
+      if (text === undefined) throw new Error(`document ${sha} is missing from the container capstan`);
+      return JSON.parse(text);
+    },
+    put: (name, text) => write(`named/${name}`, text),
+    get: (name) => read('capstan', `named/${name}`),
+    async delete(name) {
+      await (await container('capstan')).getBlobClient(`named/${name}`).deleteIfExists();
+    },
+    readRequest: (name, limit) => read('requests', name, limit),
+    readComponent: (name) => read('components', name),
+  };
+}

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Application, decideApply } from '#domain/decide.ts';
+import type { ClusterHead } from '#domain/record.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import { sampleDocument } from '../../support/sample-plan.ts';
+
+const document = sampleDocument();
+const scaled = sampleDocument({ controlPlane: { replicas: 5, vmSize: 'Standard_D2s_v5' } });
+const resized = sampleDocument({ controlPlane: { replicas: 3, vmSize: 'Standard_D4s_v5' } });
+const older = sampleDocument({ kubernetes: { version: 'v1.32.0' } });
+const sha = (value: ClusterDocument) => JSON.stringify(value);
+
+const application = (requestId: string, value = document): Application => ({
+  requestId,
+  document: value,
+  documentSha: sha(value),
+  now: '2026-01-01T00:00:00.000Z',
+  newUid: 'aaaaaaaa-0000-4000-8000-000000000000',
+});
+
+function head(patch: Partial<ClusterHead> & { state?: ClusterHead['operation']['state'] } = {}): ClusterHead {
+  const decision = decideApply(application('first'), undefined, undefined);
+  if (decision.kind !== 'write') throw new Error('unreachable');
+  const { state = 'finished', ...rest } = patch;
+  return {
+    ...decision.head,
+    phase: 'Ready',
+    observedGeneration: 1,
+    operation: { ...decision.head.operation, state },
+    ...rest,
+  };
+}
+
+describe('what an apply comes to', () => {
+  it('starts a new cluster', () => {
+    const decision = decideApply(application('r'), undefined, undefined);
+    expect(decision).toMatchObject({
+      kind: 'write',
+      newLife: true,
+      head: { generation: 1, phase: 'Accepted', operation: { id: 'demo-aaaaaaaa-1', state: 'recorded' } },
+    });
+  });
+
+  it('knows the same request again, whatever happened since', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('Ready', 'Failed', 'Provisioning', 'Updating'),
+        fc.constantFrom('recorded', 'started', 'finished'),
+        (phase, state) => {
+          expect(decideApply(application('first'), head({ phase, state }), document)).toEqual({
+            kind: 'same',
+            operationId: 'demo-aaaaaaaa-1',
+          });
+        },
+      ),
+    );
+  });
+
+  it('refuses another document while an operation runs, and joins the same one', () => {
+    expect(
+      decideApply(application('r2', scaled), head({ state: 'started', phase: 'Provisioning' }), document),
+    ).toMatchObject({ kind: 'refuse', error: { code: 'CAP-1009' } });
+    expect(decideApply(application('r2'), head({ state: 'started', phase: 'Provisioning' }), document)).toMatchObject({
+      kind: 'unchanged',
+    });
+  });
+
+  it('does nothing for the same document of a Ready cluster', () => {
+    expect(decideApply(application('r2'), head(), document)).toMatchObject({ kind: 'unchanged' });
+  });
+
+  it('takes changed replica counts as an update of the next generation', () => {
+    expect(decideApply(application('r2', scaled), head(), document)).toMatchObject({
+      kind: 'write',
+      newLife: false,
+      head: { generation: 2, operation: { kind: 'update', id: 'demo-aaaaaaaa-2' } },
+    });
+  });
+
+  it('names the fields that cannot be changed', () => {
+    expect(decideApply(application('r2', resized), head(), document)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'CAP-1010', where: 'spec.controlPlane.vmSize' },
+    });
+  });
+
+  it('refuses a downgrade', () => {
+    expect(decideApply(application('r2', older), head(), document)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'CAP-1008' },
+    });
+  });
+
+  it('continues a failed provision with a corrected document, but never elsewhere in Azure', () => {
+    const failed = head({ phase: 'Failed', observedGeneration: 0 });
+    expect(decideApply(application('r2', resized), failed, document)).toMatchObject({
+      kind: 'write',
+      head: { generation: 2, operation: { kind: 'provision' } },
+    });
+    expect(decideApply(application('r3'), failed, document)).toMatchObject({
+      kind: 'write',
+      head: { generation: 1, operations: 2 },
+    });
+    const moved = sampleDocument({ azure: { ...document.spec.azure, location: 'northeurope' } });
+    expect(decideApply(application('r4', moved), failed, document)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'CAP-1010', where: 'spec.azure.location' },
+    });
+  });
+
+  it('gives a deleted name a new life', () => {
+    const later = { ...application('r9'), newUid: 'bbbbbbbb-0000-4000-8000-000000000000' };
+    expect(decideApply(later, head({ phase: 'Deleted' }), document)).toMatchObject({
+      kind: 'write',
+      newLife: true,
+      head: { uid: later.newUid },
+    });
+  });
+});
