@@ -1,5 +1,6 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { Outcome } from '#domain/outcome.ts';
+import type { RunShape } from '#domain/plan/shape.ts';
 import type { ClusterRef } from '#domain/record.ts';
 import type { StepId } from '#domain/steps.ts';
 
@@ -9,17 +10,6 @@ export interface ActivityInput {
   readonly step: StepId;
   /** What the previous call of the same loop returned with `wait`. */
   readonly state?: Readonly<Record<string, unknown>>;
-}
-
-/** What the plan means to the orchestrators: order and names only, small enough for history. */
-export interface RunShape {
-  /** Keys of the Azure resources per step, in waves. */
-  readonly waves: Readonly<Partial<Record<StepId, readonly (readonly string[])[]>>>;
-  /** The base image has to be copied. */
-  readonly copyImage: boolean;
-  readonly pools: readonly string[];
-  /** Names of add-ons, layer by layer. */
-  readonly addOnLayers: readonly (readonly string[])[];
 }
 
 /** One row per activity: name → input and value. Orchestrators know activities only by this table. */

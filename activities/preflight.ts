@@ -1,25 +1,10 @@
 import { planCluster } from '#domain/plan/plan.ts';
-import { waves } from '#domain/plan/resources.ts';
+import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed } from '#domain/outcome.ts';
-import { provisionSteps } from '#domain/steps.ts';
-import type { RunShape } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 import { savePlan } from './record.ts';
-
-/** Order and names of what the plan holds, small enough for history. */
-export function shapeOf(plan: ClusterPlan): RunShape {
-  const layers = [...new Set(plan.addOns.map((addOn) => addOn.layer))].sort((a, b) => a - b);
-  return {
-    waves: Object.fromEntries(
-      provisionSteps.map(({ id }) => [id, waves(plan.resources, id)]).filter(([, list]) => list?.length !== 0),
-    ),
-    copyImage: plan.image.sourceUrl !== undefined,
-    pools: plan.pools.map((pool) => pool.name),
-    addOnLayers: layers.map((layer) => plan.addOns.filter((addOn) => addOn.layer === layer).map((addOn) => addOn.name)),
-  };
-}
 
 /** Names of the blobs in which the facts of a plan are kept for later operations. */
 export function factsDocument(uid: string): string {

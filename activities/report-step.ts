@@ -1,13 +1,19 @@
 import { done } from '#domain/outcome.ts';
 import type { StepRecord } from '#domain/record.ts';
+import { stepSummary } from '#domain/plan/sentences.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 
 defineActivity(
   'reportStep',
-  async ({ store, ref }, input) => {
+  async (work, input) => {
+    const { store, ref } = work;
     const { step, report } = input;
+    const summary =
+      report.state === 'done' && report.sentence === undefined && work.head.planSha !== undefined
+        ? stepSummary(await work.plan(), step)
+        : undefined;
     const now = new Date().toISOString();
     const before = await store.clusters.step(ref.name, step);
     const mine = before?.operationId === ref.operationId ? before : undefined;
@@ -18,7 +24,7 @@ defineActivity(
       state: report.state,
       startedAt: mine?.startedAt ?? now,
       ...(report.state === 'running' ? {} : { endedAt: mine?.endedAt ?? now }),
-      ...(sentenceOf(report.sentence, mine) === undefined ? {} : { sentence: sentenceOf(report.sentence, mine) ?? '' }),
+      ...sentenceOf(report.sentence ?? summary, mine),
       ...(mine?.progress === undefined ? {} : { progress: mine.progress }),
       ...(report.error === undefined ? {} : { error: report.error }),
     };
@@ -38,6 +44,7 @@ defineActivity(
 );
 
 /** A finished step keeps the last sentence of its work when it has none of its own. */
-function sentenceOf(reported: string | undefined, before: StepRecord | undefined): string | undefined {
-  return reported ?? before?.sentence;
+function sentenceOf(reported: string | undefined, before: StepRecord | undefined): { readonly sentence?: string } {
+  const sentence = reported ?? before?.sentence;
+  return sentence === undefined ? {} : { sentence };
 }

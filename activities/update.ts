@@ -1,8 +1,9 @@
 import { planCluster } from '#domain/plan/plan.ts';
+import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts } from '#domain/plan/types.ts';
 import { done } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
-import { factsDocument, shapeOf } from './preflight.ts';
+import { factsDocument } from './preflight.ts';
 import { savePlan } from './record.ts';
 
 /** Plans changed replica counts over the facts of the first plan: names, zones and images stay what they are. */

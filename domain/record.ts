@@ -120,3 +120,8 @@ export interface ClusterRef {
   /** `CAPSTAN_TIME_SCALE` when the operation started: an orchestrator may not read settings. */
   readonly timeScale: number;
 }
+
+/** Name of the blob that holds the last seen node list of a cluster. */
+export function nodesDocument(uid: string): string {
+  return `nodes/${uid}.json`;
+}

@@ -1,5 +1,5 @@
 import type { OrchestrationContext } from 'durable-functions';
-import type { RunShape } from '#activities/contract.ts';
+import type { RunShape } from '#domain/plan/shape.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { ClusterRef } from '#domain/record.ts';
 import type { StepId } from '#domain/steps.ts';

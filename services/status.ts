@@ -1,16 +1,11 @@
 import { criticalPathSeconds } from '#domain/plan/estimate.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
-import type { ClusterHead, NodeRecord, StepRecord } from '#domain/record.ts';
+import { type ClusterHead, type NodeRecord, nodesDocument, type StepRecord } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
 import { conditionsOf } from './conditions.ts';
-
-/** Name of the blob that holds the last seen node list of a cluster. */
-export function nodesDocument(uid: string): string {
-  return `nodes/${uid}.json`;
-}
 
 /** The status document of one cluster (experience.md), or undefined when there is no such cluster. */
 export async function readStatus(store: Store, name: string, timeScale: number): Promise<object | undefined> {

@@ -51,8 +51,12 @@ export function createDocumentStore(clients: StorageClients): DocumentStore {
   const read = async (where: string, name: string, limit = Number.POSITIVE_INFINITY): Promise<string | undefined> => {
     const blob = (await container(where)).getBlobClient(name);
     try {
-      if (Number.isFinite(limit) && ((await blob.getProperties()).contentLength ?? 0) > limit) return undefined;
-      return (await blob.downloadToBuffer()).toString('utf8');
+      // One GET: a named document may be replaced between two calls, and the size of the first would be wrong.
+      const answer = await blob.download();
+      if ((answer.contentLength ?? 0) > limit) return undefined;
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of answer.readableStreamBody ?? []) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks).toString('utf8');
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw error;

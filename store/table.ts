@@ -22,7 +22,10 @@ const propertyLimit = 31_000;
 
 /** Azurite decodes request bodies chunk by chunk and breaks characters at the seams; escapes survive that. */
 function ascii(json: string): string {
-  return json.replaceAll(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return json.replaceAll(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function pack(value: unknown): Record<string, string> {

@@ -53,6 +53,8 @@ export function identityResources(
     detail: { role, scope },
   });
   result.push(grant('groupRole', 'Contributor', `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`));
+  // CAPZ reads the SKU catalogue, which Azure only shows at the subscription (cluster-api-pivot.md §1d, gaps; R7).
+  result.push(grant('subscriptionRole', 'Reader', `/subscriptions/${subscriptionId}`));
   if (network.placement === 'static') {
     result.push(grant('networkRole', 'Network Contributor', network.virtualNetwork.id));
   }

@@ -87,7 +87,14 @@ export function networkResources(network: PlannedNetwork): readonly ResourceInpu
     ];
   }
   return [
-    { key: 'controlPlaneSecurityGroup', kind: 'networkSecurityGroup', names: [controlPlaneSecurityGroup], step },
+    {
+      key: 'controlPlaneSecurityGroup',
+      kind: 'networkSecurityGroup',
+      names: [controlPlaneSecurityGroup],
+      step,
+      // A limited API server must let its own addresses in: nodes reach it through the load balancer.
+      needs: network.api.allowedCidrs.length === 0 ? [] : ['apiPublicIp', 'natGatewayPublicIp'],
+    },
     { key: 'workerSecurityGroup', kind: 'networkSecurityGroup', names: [workerSecurityGroup], step },
     { key: 'routeTable', kind: 'routeTable', names: [routeTable], step },
     { key: 'natGatewayPublicIp', kind: 'publicIPAddress', names: [natGateway.publicIp], step },

@@ -1,0 +1,55 @@
+import type { KubernetesClient } from '#kubernetes/client/client.ts';
+import type { NodeView } from '#kubernetes/scale/nodes.ts';
+import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
+import { type NodeRecord, nodesDocument } from '#domain/record.ts';
+import { identityClientId, loadKeys } from './cluster-keys.ts';
+import type { Work } from './runtime.ts';
+
+/** What an activity that talks to the cluster works with. */
+export interface ClusterSession {
+  readonly client: KubernetesClient;
+  readonly keys: ClusterKeys;
+  readonly observed: { readonly identityClientId: string };
+}
+
+/** Opens a connection for one activity and closes it again, whatever happens. */
+export async function withCluster<Value>(work: Work, run: (session: ClusterSession) => Promise<Value>): Promise<Value> {
+  const { connect } = await import('#kubernetes/client/connect.ts');
+  const plan = await work.plan();
+  const keys = await loadKeys(work);
+  const client = await connect({
+    host: plan.network.api.host,
+    authority: keys.certificateAuthority,
+    ...(work.config.gatewayUrl === undefined ? {} : { gatewayUrl: work.config.gatewayUrl }),
+  });
+  try {
+    return await run({ client, keys, observed: { identityClientId: await identityClientId(work) } });
+  } finally {
+    client.close();
+  }
+}
+
+/** Reads the nodes and keeps the list for the status document. Best effort: a failed look changes nothing. */
+export async function observeNodes(
+  work: Work,
+  client: KubernetesClient,
+  machines: boolean,
+): Promise<readonly NodeRecord[]> {
+  const { readNodes } = await import('#kubernetes/scale/nodes.ts');
+  const outcome = await readNodes(client, await work.plan(), { machines });
+  if (outcome.status !== 'done') return [];
+  const nodes = outcome.value.nodes.map(nodeRecord);
+  await work.store.documents.put(nodesDocument(work.ref.uid), JSON.stringify(nodes));
+  return nodes;
+}
+
+function nodeRecord(view: NodeView): NodeRecord {
+  return {
+    name: view.name,
+    role: view.role === 'controlPlane' ? 'control-plane' : 'worker',
+    ready: view.ready,
+    machine: view.machine ?? view.name,
+    ...(view.pool === undefined ? {} : { pool: view.pool }),
+    ...(view.zone === undefined ? {} : { zone: view.zone }),
+  };
+}

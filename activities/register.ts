@@ -1,0 +1,12 @@
+/** Importing a file registers its activities. */
+import './agent.ts';
+import './cluster-keys.ts';
+import './ensure-resource.ts';
+import './finish.ts';
+import './image.ts';
+import './pivot.ts';
+import './preflight.ts';
+import './report-step.ts';
+import './scale.ts';
+import './update.ts';
+import './wait-for-api.ts';

@@ -1,0 +1,58 @@
+import type { Subnet } from '@azure/arm-network';
+import { armId } from '#domain/names/names.ts';
+import type { AzureFacts, PlannedSubnet } from '#domain/plan/types.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import { call } from '../clients/capture.ts';
+import type { Clients } from '../clients/clients.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import { found, halt } from '../halt.ts';
+
+type StaticNetwork = NonNullable<AzureFacts['staticNetwork']>;
+
+function prefixOf(subnet: Subnet): string {
+  return subnet.addressPrefix ?? subnet.addressPrefixes?.[0] ?? '';
+}
+
+/** Reads and checks the network that the user names; it is never written. */
+export async function readStaticNetwork(
+  clients: Clients,
+  document: ClusterDocument,
+): Promise<StaticNetwork | undefined> {
+  const { network, azure } = document.spec;
+  if (network.placement !== 'static') return undefined;
+  const resourceGroup = network.resourceGroup ?? azure.resourceGroup;
+  const name = network.virtualNetwork ?? '';
+  const where = armId(azure.subscriptionId, resourceGroup, 'Microsoft.Network/virtualNetworks', name);
+  const { virtualNetworks } = await clients.network();
+  const read = await call(() => virtualNetworks.get(resourceGroup, name));
+  const existing = found(read, where, 'read the virtual network');
+  if (existing === undefined) {
+    return halt(
+      capstanError('CAP-2009', `The virtual network ${name} does not exist in the group ${resourceGroup}.`, { where }),
+    );
+  }
+  const location = (existing.location ?? '').toLowerCase().replaceAll(' ', '');
+  if (location !== azure.location) {
+    const cause = `it is in ${location}, the cluster in ${azure.location}`;
+    return halt(capstanError('CAP-2009', `The virtual network ${name} is in another region.`, { where, cause }));
+  }
+  const subnet = (wanted: string | undefined): PlannedSubnet => {
+    const match = existing.subnets?.find((candidate) => candidate.name?.toLowerCase() === wanted?.toLowerCase());
+    if (match === undefined) {
+      const names = (existing.subnets ?? []).map((candidate) => candidate.name).join(', ');
+      return halt(
+        capstanError('CAP-2009', `The virtual network ${name} has no subnet ${wanted ?? ''}.`, {
+          where,
+          cause: `it has: ${names === '' ? 'none' : names}`,
+        }),
+      );
+    }
+    return { id: match.id ?? `${where}/subnets/${match.name ?? ''}`, name: match.name ?? '', cidr: prefixOf(match) };
+  };
+  return {
+    virtualNetworkId: existing.id ?? where,
+    cidrs: existing.addressSpace?.addressPrefixes ?? [],
+    controlPlaneSubnet: subnet(network.controlPlaneSubnet),
+    workerSubnet: subnet(network.workerSubnet),
+  };
+}

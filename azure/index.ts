@@ -1,0 +1,32 @@
+import { connect } from './clients/clients.ts';
+import { readFacts } from './facts/facts.ts';
+import { kinds } from './kinds.ts';
+import { instanceView, serialConsole } from './machine/machine.ts';
+import { preflight } from './preflight/preflight.ts';
+import { createSecrets } from './secrets/secrets.ts';
+import { createCopy } from './storage/copy.ts';
+import type { Azure, AzureSettings } from './types.ts';
+
+export type * from './storage/copy-types.ts';
+export type * from './types.ts';
+
+/**
+ * Connects Capstan to Azure. Nothing is loaded and nothing is asked before the first call.
+ *
+ * @throws Error when `gatewayUrl` is not an http address on the loopback interface
+ */
+export function createAzure(settings: AzureSettings): Azure {
+  const connection = connect(settings);
+  return {
+    ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
+    remove: (request) => kinds[request.kind].remove(connection, request),
+    readFacts: (document) => readFacts(connection, document),
+    preflight: (plan, facts) => preflight(connection, plan, facts),
+    copy: createCopy(connection),
+    secrets: createSecrets(connection),
+    observe: (plan, resources) =>
+      Promise.all(resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource))),
+    serialConsole: (vmId) => serialConsole(connection, vmId),
+    instanceView: (vmId) => instanceView(connection, vmId),
+  };
+}

@@ -1,0 +1,66 @@
+import type { LoadBalancer } from '@azure/arm-network';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { SpecInput } from '../resource/kind.ts';
+import { common, networkId, reconcile } from '../resource/reconcile.ts';
+
+/** Names and ids of the parts of the API load balancer (cluster-api-pivot.md §2c). */
+export function loadBalancerParts(plan: ClusterPlan) {
+  const name = plan.network.api.loadBalancer;
+  const id = networkId(plan, 'loadBalancers', name);
+  return {
+    id,
+    frontend: { name: `${name}-frontEnd`, id: `${id}/frontendIPConfigurations/${name}-frontEnd` },
+    pool: { name: `${name}-backendPool`, id: `${id}/backendAddressPools/${name}-backendPool` },
+    probe: { name: 'HTTPSProbe', id: `${id}/probes/HTTPSProbe` },
+  } as const;
+}
+
+/** The public Standard load balancer of the API server. Parts that others added (NAT rules of later machines) stay. */
+export function loadBalancerSpec(input: SpecInput, existing: LoadBalancer | undefined): LoadBalancer | undefined {
+  const { plan } = input;
+  const { api } = plan.network;
+  const parts = loadBalancerParts(plan);
+  return reconcile(existing, {
+    ...common(input, { role: 'apiserver' }),
+    sku: { name: 'Standard' },
+    frontendIPConfigurations: [
+      { name: parts.frontend.name, publicIPAddress: { id: networkId(plan, 'publicIPAddresses', api.publicIp) } },
+    ],
+    backendAddressPools: [{ name: parts.pool.name }],
+    loadBalancingRules: [
+      {
+        name: 'LBRuleHTTPS',
+        protocol: 'Tcp',
+        frontendPort: api.port,
+        backendPort: api.port,
+        idleTimeoutInMinutes: 4,
+        enableFloatingIP: false,
+        disableOutboundSnat: true,
+        loadDistribution: 'Default',
+        frontendIPConfiguration: { id: parts.frontend.id },
+        backendAddressPool: { id: parts.pool.id },
+        probe: { id: parts.probe.id },
+      },
+    ],
+    probes: [
+      {
+        name: parts.probe.name,
+        protocol: 'Https',
+        port: api.port,
+        requestPath: '/readyz',
+        intervalInSeconds: 15,
+        numberOfProbes: 4,
+        probeThreshold: 1,
+      },
+    ],
+    outboundRules: [
+      {
+        name: 'OutboundNATAllProtocols',
+        protocol: 'All',
+        idleTimeoutInMinutes: 4,
+        frontendIPConfigurations: [{ id: parts.frontend.id }],
+        backendAddressPool: { id: parts.pool.id },
+      },
+    ],
+  });
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
+import { call } from '../clients/capture.ts';
+import type { Connection } from '../clients/clients.ts';
+import { parseArmId } from '../resource/arm-id.ts';
+import type { KindDefinition } from '../resource/kind.ts';
+import type { ObservedResource } from '../types.ts';
+
+/** Fields that change by themselves: their change is nobody's write. */
+const volatile = new Set(['instanceView', 'timeCreated', 'systemData', 'resourceGuid']);
+
+/**
+ * Reads one resource and reduces it to a fingerprint (ETag and body without what changes by itself), so that a later
+ * look can tell whether somebody wrote to it.
+ */
+export async function observeKind<Body>(
+  connection: Connection,
+  definition: KindDefinition<Body>,
+  plan: ClusterPlan,
+  resource: PlannedResource,
+): Promise<ObservedResource> {
+  const id = parseArmId(resource.id);
+  const clients = connection.clients(id.subscriptionId);
+  const read = await call(() => definition.read(clients, id));
+  if (!read.ok) {
+    if (read.failure.status === 404) return { id: resource.id, exists: false, fingerprint: '', tags: {} };
+    // Not a registered error: a look that fails is repeated by the caller's own back-off.
+    throw new Error(`${resource.name} of ${plan.name} cannot be read: ${read.failure.status} ${read.failure.code}`);
+  }
+  const body = read.value;
+  const { tags, etag } = definition.describe(body);
+  const identities = identityIds(body);
+  return {
+    id: resource.id,
+    exists: true,
+    fingerprint: createHash('sha256')
+      .update(`${etag ?? ''}\n${stableJson(body)}`)
+      .digest('hex'),
+    tags: tags ?? {},
+    ...(identities === undefined ? {} : { identityIds: identities }),
+  };
+}
+
+function stableJson(value: unknown): string {
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (volatile.has(key)) return undefined;
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner;
+  });
+}
+
+/** User-assigned identities of a machine in Azure's letter case; CAPZ compares them case-sensitively (cluster-api-pivot.md §2c). */
+function identityIds(body: unknown): readonly string[] | undefined {
+  if (typeof body !== 'object' || body === null || !('identity' in body)) return undefined;
+  const { identity } = body;
+  if (typeof identity !== 'object' || identity === null || !('userAssignedIdentities' in identity)) return undefined;
+  return Object.keys(identity.userAssignedIdentities ?? {});
+}

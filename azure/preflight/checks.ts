@@ -1,0 +1,138 @@
+import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import type { PreflightCheck } from '../types.ts';
+import { coreDemand } from './demand.ts';
+import type { Existing } from './existing.ts';
+import type { Quota } from './quota.ts';
+
+/** The size and zones of the control plane and of every pool. Pure. */
+export function sizeChecks(plan: ClusterPlan, facts: AzureFacts): readonly PreflightCheck[] {
+  const rows = [
+    {
+      id: 'size:controlPlane',
+      title: 'Size of the control plane',
+      vmSize: plan.controlPlane.vmSize,
+      zones: plan.controlPlane.zones,
+      wanted: plan.spec.controlPlane.zones,
+      where: 'spec.controlPlane',
+    },
+    ...plan.pools.map((pool, index) => ({
+      id: `size:${pool.name}`,
+      title: `Size of pool ${pool.name}`,
+      vmSize: pool.vmSize,
+      zones: pool.shards.flatMap((shard) => (shard.zone === undefined ? [] : [shard.zone])),
+      wanted: plan.spec.workerPools[index]?.zones,
+      where: `spec.workerPools[${index}]`,
+    })),
+  ];
+  return rows.map(({ id, title, vmSize, zones, wanted, where }) => {
+    const size = facts.vmSizes[vmSize];
+    if (size === undefined || size.unavailable !== undefined) {
+      const cause = size?.unavailable ?? 'not offered in this region';
+      const message = `${vmSize} cannot be used in ${plan.azure.location}.`;
+      return refused(id, title, capstanError('CAP-2003', message, { where: `${where}.vmSize`, cause }));
+    }
+    const offered = size.zones.length === 0 ? 'none' : size.zones.join(', ');
+    if (facts.regionZones.length > 0 && zones.length === 0) {
+      const cause = `asked for ${wanted === undefined ? 'any zone' : wanted.join(', ')}; the size is offered in: ${offered}`;
+      return refused(
+        id,
+        title,
+        capstanError('CAP-2004', `No zone is left for ${vmSize}.`, { where: `${where}.zones`, cause }),
+      );
+    }
+    const lost = (wanted ?? facts.regionZones).filter((zone) => !zones.includes(zone));
+    const note = lost.length === 0 ? '' : ` (not offered in ${lost.join(', ')})`;
+    const where_ = facts.regionZones.length === 0 ? 'region without zones' : `zones ${zones.join(', ')}${note}`;
+    return passed(id, title, `${vmSize} · ${size.cores} cores · ${where_}`);
+  });
+}
+
+/** Cores per family and altogether, with one machine more per pool for upgrades. Pure. */
+export function coreChecks(
+  plan: ClusterPlan,
+  facts: AzureFacts,
+  existing: Existing,
+  quotas: readonly Quota[],
+): readonly PreflightCheck[] {
+  const demand = coreDemand(plan, facts, existing.machineSizes);
+  const rows = [...demand.families].map(([family, cores]) => ({ name: family, title: `Quota of ${family}`, cores }));
+  return [...rows, { name: 'cores', title: 'Quota of the region', cores: demand.total }].map(({ name, title, cores }) =>
+    quotaCheck(`quota:${name}`, title, 'CAP-2005', cores, 'cores', [name], plan.azure.location, quotas),
+  );
+}
+
+/** Names under which the network provider counts what a Standard static address uses. */
+const addressQuotas = ['PublicIPAddresses', 'StaticPublicIPAddresses', 'StandardSkuPublicIpAddresses'];
+
+/** Public addresses that the plan still has to create. Pure. */
+export function addressCheck(plan: ClusterPlan, existing: Existing, quotas: readonly Quota[]): PreflightCheck {
+  const needed = plan.resources.filter(
+    (resource) => resource.kind === 'publicIPAddress' && !existing.keys.has(resource.key),
+  );
+  return quotaCheck(
+    'quota:publicIPAddresses',
+    'Quota of public addresses',
+    'CAP-2006',
+    needed.length,
+    'addresses',
+    addressQuotas,
+    plan.azure.location,
+    quotas,
+  );
+}
+
+function quotaCheck(
+  id: string,
+  title: string,
+  code: 'CAP-2005' | 'CAP-2006',
+  needed: number,
+  unit: string,
+  names: readonly string[],
+  location: string,
+  quotas: readonly Quota[],
+): PreflightCheck {
+  const found = quotas.filter((quota) => names.some((name) => name.toLowerCase() === quota.name.toLowerCase()));
+  const tight = found.find((quota) => quota.limit - quota.used < needed);
+  if (found.length === 0) return passed(id, title, `${needed} ${unit} needed; Azure lists no quota of this name`);
+  if (tight === undefined) {
+    const free = Math.min(...found.map((quota) => quota.limit - quota.used));
+    return passed(id, title, `${needed} ${unit} needed, ${free} free`);
+  }
+  const free = Math.max(0, tight.limit - tight.used);
+  const message = `The quota ${tight.name} in ${location} has ${free} ${unit} free, the cluster needs ${needed}.`;
+  const cause = `limit ${tight.limit}, used ${tight.used}, needed ${needed} (with one machine more per pool during upgrades)`;
+  const remedy = `Raise the quota ${tight.name} in ${location} to at least ${tight.used + needed} (Azure portal, Quotas), or use fewer or smaller machines.`;
+  return refused(id, title, capstanError(code, message, { where: `${location} ${tight.name}`, cause, remedy }));
+}
+
+/** Planned names that something else has. Pure. */
+export function nameCheck(plan: ClusterPlan, existing: Existing): PreflightCheck {
+  const id = 'names';
+  const title = 'Names are free or ours';
+  const [first] = existing.foreign;
+  if (first === undefined)
+    return passed(id, title, `${plan.resources.length - existing.keys.size} free, ${existing.keys.size} there already`);
+  const cause = existing.foreign.map((resource) => resource.id).join(', ');
+  const message = `${existing.foreign.length} planned name(s) belong to something else.`;
+  return refused(id, title, capstanError('CAP-2013', message, { where: first.id, cause }));
+}
+
+/** Compares the version the image declares with the one asked for; a difference is told, not refused. Pure. */
+export function versionCheck(plan: ClusterPlan, facts: AzureFacts): PreflightCheck {
+  const id = 'imageVersion';
+  const title = 'Kubernetes version of the image';
+  const declared = facts.imageSource?.kubernetesVersion;
+  const wanted = plan.kubernetesVersion;
+  if (declared === undefined) return passed(id, title, `the image declares none; ${wanted} is asked for`);
+  if (declared === wanted) return passed(id, title, declared);
+  return passed(id, title, `warning: the image declares ${declared}, ${wanted} is asked for`);
+}
+
+export function passed(id: string, title: string, detail: string): PreflightCheck {
+  return { id, title, ok: true, detail };
+}
+
+export function refused(id: string, title: string, error: NonNullable<PreflightCheck['error']>): PreflightCheck {
+  return { id, title, ok: false, detail: error.message, error };
+}

@@ -1,0 +1,139 @@
+import { parseCidr, usableAddresses } from '#domain/network/cidr.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import { call } from '../clients/capture.ts';
+import type { Clients } from '../clients/clients.ts';
+import { collect } from '../clients/collect.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import { found, need } from '../halt.ts';
+import { parseArmId } from '../resource/arm-id.ts';
+import { checkStorageAccount } from '../storageAccount/spec.ts';
+import type { PreflightCheck } from '../types.ts';
+import { missingActions, neededActions } from './actions.ts';
+import { passed, refused } from './checks.ts';
+
+/** Whether the providers the plan needs are registered in the subscription. */
+export async function providerChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
+  const namespaces = [...new Set(plan.resources.map((resource) => namespaceOf(resource.id)))]
+    // Authorization is part of every subscription.
+    .filter((namespace) => namespace !== 'Microsoft.Authorization')
+    .sort();
+  const { providers } = await clients.resources();
+  const rows: PreflightCheck[] = [];
+  for (const namespace of namespaces) {
+    const read = await call(() => providers.get(namespace));
+    const state = found(read, namespace, 'read the resource provider')?.registrationState ?? 'unknown';
+    const id = `provider:${namespace}`;
+    const title = `Provider ${namespace}`;
+    const error = capstanError('CAP-2007', `The provider ${namespace} is not registered in the subscription.`, {
+      where: `/subscriptions/${clients.subscriptionId}/providers/${namespace}`,
+      cause: `its state is ${state}`,
+      remedy: `Run az provider register --namespace ${namespace} --wait, then apply again.`,
+    });
+    rows.push(
+      /^(Registered|Registering)$/i.test(state) ? passed(id, title, state.toLowerCase()) : refused(id, title, error),
+    );
+  }
+  return rows;
+}
+
+/** `Microsoft.Network` of an id, by its last provider. */
+function namespaceOf(id: string): string {
+  const at = id.toLowerCase().lastIndexOf('/providers/');
+  return id.slice(at + '/providers/'.length).split('/')[0] ?? '';
+}
+
+/** Whether Capstan may do all the plan needs, by the permissions API of each resource group. */
+export async function permissionCheck(clients: Clients, plan: ClusterPlan): Promise<PreflightCheck> {
+  const id = 'permissions';
+  const title = 'Permissions';
+  const { permissions } = await clients.authorization();
+  const needed = neededActions(plan);
+  const problems: string[] = [];
+  let actions = 0;
+  for (const [group, wanted] of needed) {
+    actions += wanted.length;
+    const where = `/subscriptions/${clients.subscriptionId}/resourceGroups/${group}`;
+    const listed = await call(() => collect(permissions.listForResourceGroup(group)));
+    const missing = missingActions(wanted, need(listed, where, 'read the permissions of Capstan'));
+    if (missing.length > 0) problems.push(`${missing.join(', ')} at ${where}`);
+  }
+  if (problems.length === 0) return passed(id, title, `${actions} actions allowed`);
+  const cause = `missing: ${problems.join('; ')}`;
+  const remedy = `Give the identity of Capstan a role with these actions: ${problems.join('; ')}.`;
+  const message = 'The identity of Capstan may not do everything the plan needs.';
+  return refused(id, title, capstanError('CAP-2008', message, { where: plan.azure.resourceGroup, cause, remedy }));
+}
+
+/** Room for all machines of the plan, with one more per pool. Pure. */
+export function networkCheck(plan: ClusterPlan): PreflightCheck {
+  const id = 'network';
+  const title = 'Address space';
+  const workers = plan.pools.reduce((sum, pool) => sum + pool.replicas + 1, 0);
+  const demands = [
+    { subnet: plan.network.controlPlaneSubnet, machines: plan.controlPlane.replicas + 1 },
+    { subnet: plan.network.workerSubnet, machines: workers },
+  ];
+  for (const { subnet, machines } of demands) {
+    const range = parseCidr(subnet.cidr);
+    const room = range === undefined ? 0 : usableAddresses(range);
+    if (room < machines) {
+      const message = `The subnet ${subnet.name} has room for ${room} machines, the cluster needs ${machines}.`;
+      const cause = `${subnet.cidr}; Azure keeps five addresses, and upgrades add one machine per pool`;
+      return refused(id, title, capstanError('CAP-2009', message, { where: subnet.id, cause }));
+    }
+  }
+  return passed(id, title, `${plan.network.controlPlaneSubnet.cidr} and ${plan.network.workerSubnet.cidr} have room`);
+}
+
+/** Checks of what belongs to the user: storage account, container, identity. */
+export async function foreignChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
+  const rows: PreflightCheck[] = [];
+  if (plan.image.sourceUrl !== undefined && !plan.storage.account.owned) rows.push(await accountCheck(clients, plan));
+  if (plan.image.sourceUrl !== undefined && !plan.storage.container.owned)
+    rows.push(await containerCheck(clients, plan));
+  if (!plan.identity.owned) rows.push(await identityCheck(plan, clients));
+  return rows;
+}
+
+async function accountCheck(clients: Clients, plan: ClusterPlan): Promise<PreflightCheck> {
+  const id = 'ownAccount';
+  const title = 'Storage account of yours';
+  const { account } = plan.storage;
+  const { storageAccounts } = await clients.storage();
+  const read = await call(() => storageAccounts.getProperties(account.resourceGroup, account.name));
+  const existing = found(read, account.id, 'read the storage account');
+  if (existing === undefined) {
+    const message = `The storage account ${account.name} does not exist.`;
+    return refused(id, title, capstanError('CAP-2010', message, { where: account.id }));
+  }
+  const problem = checkStorageAccount(existing, { plan });
+  if (problem !== undefined) return refused(id, title, problem);
+  if (existing.publicNetworkAccess === 'Disabled') {
+    const message = `The storage account ${account.name} is closed to the public network.`;
+    return refused(id, title, capstanError('CAP-2015', message, { where: account.id }));
+  }
+  const keys = existing.allowSharedKeyAccess === false ? 'keys refused: Entra ID is used' : 'keys allowed';
+  return passed(id, title, `${account.name} holds page blobs, ${keys}`);
+}
+
+async function containerCheck(clients: Clients, plan: ClusterPlan): Promise<PreflightCheck> {
+  const { account, container } = plan.storage;
+  const { blobContainers } = await clients.storage();
+  const read = await call(() => blobContainers.get(account.resourceGroup, account.name, container.name));
+  const existing = found(read, account.id, 'read the blob container');
+  const title = 'Container of yours';
+  if (existing !== undefined) return passed('ownContainer', title, `${container.name} exists`);
+  const message = `The container ${container.name} does not exist in the account ${account.name}.`;
+  return refused('ownContainer', title, capstanError('CAP-2010', message, { where: 'spec.storage.container' }));
+}
+
+async function identityCheck(plan: ClusterPlan, clients: Clients): Promise<PreflightCheck> {
+  const { resourceGroup, names } = parseArmId(plan.identity.id);
+  const { userAssignedIdentities } = await clients.identities();
+  const read = await call(() => userAssignedIdentities.get(resourceGroup, names[0] ?? ''));
+  const title = 'Identity of yours';
+  if (found(read, plan.identity.id, 'read the identity') !== undefined)
+    return passed('ownIdentity', title, `${plan.identity.name} exists`);
+  const message = `The identity ${plan.identity.name} does not exist.`;
+  return refused('ownIdentity', title, capstanError('CAP-2014', message, { where: plan.identity.id }));
+}

@@ -1,0 +1,162 @@
+import type { CapstanError } from '#domain/errors/error.ts';
+import { call } from '../clients/capture.ts';
+import type { Clients, Connection } from '../clients/clients.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import { classify } from '../errors/classify.ts';
+import type { AzureFailure } from '../errors/failure.ts';
+import type { EnsureDone, EnsureFailed, EnsureOutcome, EnsureRequest, EnsureWait } from '../types.ts';
+import { type ArmId, parseArmId } from './arm-id.ts';
+import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
+import { joinShared } from './join.ts';
+import { startOrPoll } from './operation.ts';
+import { isOurs } from './ownership.ts';
+import { decodePoller, encodePoller, type PollerState } from './poller.ts';
+
+/** One resource on its way, with everything the steps of `ensure` need. */
+interface Work<Body> {
+  readonly definition: KindDefinition<Body>;
+  readonly input: SpecInput;
+  readonly clients: Clients;
+  readonly id: ArmId;
+  readonly state: PollerState;
+}
+
+/** States in which somebody is working on the resource; a write now would be refused or get in the way. */
+const busyStates = /^(updating|creating|deleting|accepted|running|resolvingdns|provisioning)$/i;
+
+/**
+ * One step of bringing a resource about: polls a running operation, or reads, compares and writes once.
+ * At most two HTTP calls (a read and a write), never a wait. Safe to repeat at any time.
+ */
+export async function ensureKind<Body>(
+  connection: Connection,
+  definition: KindDefinition<Body>,
+  request: EnsureRequest,
+): Promise<EnsureOutcome> {
+  const { poller, ...rest } = request;
+  const input: SpecInput = { ...rest, cloud: connection.cloud };
+  const identified = definition.identify?.(input) ?? request.resource.id;
+  if (isCapstanError(identified)) return { status: 'failed', error: identified };
+  const id = parseArmId(identified);
+  const work = { definition, input, id, clients: connection.clients(id.subscriptionId), state: decodePoller(poller) };
+  if (work.state.operation !== undefined) {
+    const polled = await continueOperation(work, work.state.operation);
+    if (polled !== 'read again') return polled;
+  }
+  return readAndWrite(work);
+}
+
+async function continueOperation<Body>(work: Work<Body>, operation: string): Promise<EnsureOutcome | 'read again'> {
+  const { definition, clients, state } = work;
+  const step = await startOrPoll<Body>({ clients, family: definition.family, operation });
+  if (step.kind === 'running') {
+    return wait(step.retryAfter, { ...state, attempt: 0, operation: step.operation }, verbing(work));
+  }
+  if (step.kind === 'unreachable') return judge(work, step.failure, { operation });
+  if (step.kind === 'failed') return judge(work, step.failure, {});
+  // An operation that is forgotten, or whose answer holds no resource, is followed by a read.
+  if (step.kind === 'forgotten' || step.body === undefined || definition.describe(step.body).id === undefined) {
+    return 'read again';
+  }
+  return done(work, step.body, state.verb === 'updated' ? 'updated' : 'created');
+}
+
+async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
+  const { definition, input, clients, id } = work;
+  const read = await call(() => definition.read(clients, id));
+  if (!read.ok && read.failure.status !== 404) return judge(work, read.failure, {});
+  const existing = read.ok ? read.value : undefined;
+  if (!input.resource.owned) return checkForeign(work, existing);
+  if (!read.ok && read.failure.code === 'ResourceGroupNotFound') return judge(work, read.failure, {});
+  if (existing !== undefined) {
+    const described = definition.describe(existing);
+    if (busyStates.test(described.provisioningState ?? '')) {
+      return wait(5, { ...work.state, attempt: 0 }, `${title(work)} is being changed; waiting`);
+    }
+    if (!isOurs(definition.ownership, described.tags, input.plan.name) && input.allowedTakeover !== true) {
+      return failed(notOurs(work));
+    }
+    const joined =
+      definition.ownership === 'shared' ? await joinShared(clients, id, described, input.plan.name) : undefined;
+    if (joined !== undefined && !joined.ok) return judge(work, joined.failure, {});
+  }
+  const parameters = definition.desired(input, existing);
+  if (isCapstanError(parameters)) return failed(parameters);
+  if (parameters === undefined) {
+    if (existing === undefined) throw new Error(`${definition.kind}: nothing exists and nothing is desired`);
+    return done(
+      work,
+      existing,
+      work.state.verb === 'created' || work.state.verb === 'updated' ? work.state.verb : 'exists',
+    );
+  }
+  return write(work, parameters, existing);
+}
+
+async function write<Body>(work: Work<Body>, parameters: Body, existing: Body | undefined): Promise<EnsureOutcome> {
+  const { definition, clients, id } = work;
+  const verb = existing === undefined ? 'created' : 'updated';
+  const etag = existing === undefined ? undefined : definition.describe(existing).etag;
+  const step = await startOrPoll<Body>({ begin: () => definition.write(clients, id, parameters, etag) });
+  const next: PollerState = { ...work.state, attempt: 0, verb };
+  if (step.kind === 'running') return wait(step.retryAfter, { ...next, operation: step.operation }, verbing(work));
+  if (step.kind === 'unreachable' || step.kind === 'failed') return judge(work, step.failure, {});
+  if (step.kind === 'forgotten' || step.body === undefined) return wait(1, next, verbing(work));
+  return done(work, step.body, verb);
+}
+
+function checkForeign<Body>(work: Work<Body>, existing: Body | undefined): EnsureOutcome {
+  const { definition, input, id } = work;
+  if (existing === undefined) {
+    return failed(capstanError('CAP-3018', `The ${title(work)} does not exist.`, { where: id.id }));
+  }
+  const problem = definition.check?.(existing, input);
+  return problem === undefined ? done(work, existing, 'exists') : failed(problem);
+}
+
+function judge<Body>(work: Work<Body>, failure: AzureFailure, keep: { readonly operation?: string }): EnsureOutcome {
+  const { id, state } = work;
+  // Operations that were accepted and failed are counted apart: each is a new beginning, and few of them are enough.
+  const failures = (state.failures ?? 0) + (failure.asynchronous ? 3 : 0);
+  const verdict = classify(failure, {
+    key: id.id,
+    attempt: state.attempt + failures,
+    where: id.id,
+    doing: `create the ${title(work)}`,
+  });
+  if (verdict.kind === 'failed') return failed(verdict.error);
+  const { operation: _dropped, ...rest } = state;
+  const next = { ...rest, ...keep, attempt: state.attempt + (failure.asynchronous ? 0 : 1), failures };
+  return wait(verdict.retryAfter, next, `${verbing(work)}: ${verdict.reason}`);
+}
+
+function notOurs<Body>(work: Work<Body>): CapstanError {
+  return capstanError(
+    'CAP-3009',
+    `The ${title(work)} exists and does not carry the tag of cluster ${work.input.plan.name}.`,
+    {
+      where: work.id.id,
+    },
+  );
+}
+
+function title<Body>(work: Work<Body>): string {
+  return `${work.definition.title} ${work.id.names.at(-1) ?? ''}`;
+}
+
+function verbing<Body>(work: Work<Body>): string {
+  return `Creating the ${title(work)}`;
+}
+
+function done<Body>(work: Work<Body>, body: Body, action: EnsureDone['action']): EnsureDone {
+  const { definition, input, id } = work;
+  return { status: 'done', action, id: id.id, outputs: definition.outputs?.(body, input) ?? {} };
+}
+
+function failed(error: CapstanError): EnsureFailed {
+  return { status: 'failed', error };
+}
+
+function wait(retryAfter: number, state: PollerState, sentence: string): EnsureWait {
+  return { status: 'wait', retryAfter: Math.max(1, retryAfter), poller: encodePoller(state), sentence };
+}

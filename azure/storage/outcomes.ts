@@ -1,0 +1,16 @@
+import type { CapstanError } from '#domain/errors/error.ts';
+import { failed, type Outcome, wait } from '#domain/outcome.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import type { EnsureFailed, EnsureWait } from '../types.ts';
+import type { OpenSource } from './source.ts';
+
+/** Hands a refusal on as an Outcome, without the details only this room reads. */
+export function passOn(refused: EnsureWait | EnsureFailed): Outcome<never> {
+  if (refused.status === 'failed') return failed(refused.error);
+  return wait(refused.retryAfter, refused.sentence === undefined ? {} : { sentence: refused.sentence });
+}
+
+/** The source has another ETag than at the start. */
+export function changed(source: OpenSource): CapstanError {
+  return capstanError('CAP-3305', 'The image source changed during the copy.', { where: source.shown });
+}

@@ -1,0 +1,162 @@
+import type { CapstanError } from '#domain/errors/error.ts';
+import type { Outcome } from '#domain/outcome.ts';
+import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
+import type { Secret } from '#domain/secret.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { CopiedImage, CopyPlan, CopySlice, SliceResult } from './storage/copy-types.ts';
+
+/** How Capstan reaches Azure. */
+export interface AzureSettings {
+  readonly environment: 'public' | 'usGovernment' | 'china';
+  /** A stand-in for Azure on a loopback address (`CAPSTAN_AZURE_GATEWAY`). */
+  readonly gatewayUrl?: string;
+  /** Client id of the user-assigned identity of the Function app. */
+  readonly managedIdentityClientId?: string;
+  /** `https://<vault>.vault.azure.net`. */
+  readonly keyVaultUri?: string;
+  /** Subscriptions whose storage accounts may get a bearer token; absent: the cluster's own only. */
+  readonly allowedSubscriptions?: readonly string[];
+}
+
+/** Values of a resource that others need: `principalId` and `clientId` of an identity, `ipAddress` and `fqdn` of an address. */
+export type ResourceOutputs = Readonly<Record<string, string>>;
+
+/** Come back in `retryAfter` Azure seconds with `poller`. */
+export interface EnsureWait {
+  readonly status: 'wait';
+  readonly retryAfter: number;
+  /** Opaque; up to 4 kB (operation URLs are long and signed), so it is stored and never logged. */
+  readonly poller?: string;
+  readonly sentence?: string;
+}
+
+export interface EnsureFailed {
+  readonly status: 'failed';
+  readonly error: CapstanError;
+}
+
+export interface EnsureDone {
+  readonly status: 'done';
+  readonly action: 'created' | 'updated' | 'exists';
+  readonly id: string;
+  readonly outputs: ResourceOutputs;
+}
+
+export type EnsureOutcome = EnsureDone | EnsureWait | EnsureFailed;
+
+export interface RemoveDone {
+  readonly status: 'done';
+  readonly action: 'deleted' | 'absent' | 'kept';
+  readonly id: string;
+  /** Why it was kept. */
+  readonly reason?: string;
+}
+
+export type RemoveOutcome = RemoveDone | EnsureWait | EnsureFailed;
+
+export interface EnsureRequest {
+  readonly plan: ClusterPlan;
+  readonly resource: PlannedResource;
+  /** What the previous `wait` gave back. */
+  readonly poller?: string;
+  /** Cloud-init of the first machine, plain text. */
+  readonly customData?: Secret;
+  /** Outputs of finished resources by their key in the plan. */
+  readonly outputs: Readonly<Record<string, ResourceOutputs>>;
+  /** Adopt a resource of the right name that carries no tag of this cluster. */
+  readonly allowedTakeover?: boolean;
+}
+
+export interface RemoveRequest {
+  readonly id: string;
+  readonly kind: ResourceKind;
+  readonly clusterName: string;
+  readonly poller?: string;
+}
+
+/** One row of the preflight report. */
+export interface PreflightCheck {
+  readonly id: string;
+  readonly title: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly error?: CapstanError;
+}
+
+export interface PreflightReport {
+  readonly ok: boolean;
+  readonly checks: readonly PreflightCheck[];
+  /** Every planned resource: `+` is created, `=` exists. */
+  readonly resources: readonly {
+    readonly key: string;
+    readonly id: string;
+    readonly kind: ResourceKind;
+    readonly action: '+' | '=';
+  }[];
+  readonly create: number;
+  readonly exists: number;
+  /** Azure seconds along the critical path. */
+  readonly seconds: number;
+  /** Keys of the resources on the critical path, first to last. */
+  readonly criticalPath: readonly string[];
+  /** `14 checks · 37 resources to create · about 15 m on Azure`. */
+  readonly sentence: string;
+}
+
+/** Secrets of the clusters, in Key Vault. Errors are thrown as CapstanFailure; values never enter them. */
+export interface SecretVault {
+  get(name: string): Promise<Secret | undefined>;
+  set(name: string, value: Secret, tags: Readonly<Record<string, string>>): Promise<void>;
+  /** Stores the value unless there is one already; returns the value that counts. */
+  setIfAbsent(name: string, value: Secret, tags: Readonly<Record<string, string>>): Promise<Secret>;
+  /** Deletes and purges where allowed; tells until when the secret stays recoverable otherwise. */
+  remove(name: string): Promise<{ readonly purged: boolean; readonly recoverableUntil?: string }>;
+}
+
+/** One resource as it was read; the fingerprint changes when somebody writes to it. */
+export interface ObservedResource {
+  readonly id: string;
+  readonly exists: boolean;
+  readonly fingerprint: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Of a virtual machine: user-assigned identities, in Azure's letter case. */
+  readonly identityIds?: readonly string[];
+}
+
+export interface Azure {
+  /** One step of bringing one planned resource about: reads, compares owned fields only, begins or polls. Idempotent. */
+  ensure(request: EnsureRequest): Promise<EnsureOutcome>;
+  /** One step of deleting one resource; what does not carry the cluster's tag is kept. Idempotent. */
+  remove(request: RemoveRequest): Promise<RemoveOutcome>;
+  /** Reads what the plan needs to know. Nothing is written. */
+  readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
+  /** Checks whether the plan can be carried out. Nothing is written. */
+  preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;
+  readonly copy: {
+    /** Creates the destination sparse and tells which slices are missing. */
+    plan(plan: ClusterPlan): Promise<Outcome<CopyPlan>>;
+    slice(
+      plan: ClusterPlan,
+      copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>,
+      slice: CopySlice,
+    ): Promise<Outcome<SliceResult>>;
+    /** Compares both sides and marks the copy complete. */
+    finish(plan: ClusterPlan, copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>): Promise<Outcome<CopiedImage>>;
+  };
+  readonly secrets: SecretVault;
+  /** Reads resources side by side, to compare them later. Nothing is written. */
+  observe(plan: ClusterPlan, resources: readonly PlannedResource[]): Promise<readonly ObservedResource[]>;
+  /** Text of the serial console so far; '' when Azure has none yet. */
+  serialConsole(vmId: string): Promise<string>;
+  instanceView(vmId: string): Promise<MachineView>;
+}
+
+/** What Azure knows of a virtual machine at this moment. */
+export interface MachineView {
+  readonly exists: boolean;
+  /** `running`, `deallocated`, …; undefined while unknown. */
+  readonly powerState?: string;
+  readonly provisioningState?: string;
+  /** Messages of statuses that are not informational. */
+  readonly problems: readonly string[];
+}

@@ -1,0 +1,63 @@
+import type { Subnet, VirtualNetwork } from '@azure/arm-network';
+import type { CapstanError } from '#domain/errors/error.ts';
+import type { PlannedSubnet } from '#domain/plan/types.ts';
+import { capstanError } from '../errors/capstan-error.ts';
+import type { SpecInput } from '../resource/kind.ts';
+import { broughtAlong, networkId, reconcile } from '../resource/reconcile.ts';
+
+function subnet(
+  input: SpecInput,
+  planned: PlannedSubnet,
+  securityGroup: string | undefined,
+  gateway: string | undefined,
+): Subnet {
+  const { plan } = input;
+  const { routeTable } = plan.network;
+  const reference = (type: string, name: string | undefined) =>
+    name === undefined ? undefined : { id: networkId(plan, type, name) };
+  const group = reference('networkSecurityGroups', securityGroup);
+  const table = reference('routeTables', routeTable);
+  const nat = reference('natGateways', gateway);
+  return {
+    name: planned.name,
+    addressPrefix: planned.cidr,
+    // New subnets are to become private by default in 2026 (azure-behaviour.md, Limits: Outbound); both ways out are explicit here.
+    defaultOutboundAccess: false,
+    ...(group === undefined ? {} : { networkSecurityGroup: group }),
+    ...(table === undefined ? {} : { routeTable: table }),
+    ...(nat === undefined ? {} : { natGateway: nat }),
+  };
+}
+
+/**
+ * The cluster's virtual network with both subnets in one write (subnets written apart would lock each other out).
+ * The NAT gateway serves the workers; control-plane machines go out through the load balancer's outbound rule
+ * (cluster-api-pivot.md §2c).
+ */
+export function virtualNetworkSpec(input: SpecInput, existing: VirtualNetwork | undefined): VirtualNetwork | undefined {
+  const { network } = input.plan;
+  return reconcile(existing, {
+    ...broughtAlong(input),
+    addressSpace: { addressPrefixes: [...network.virtualNetwork.cidrs] },
+    subnets: [
+      subnet(input, network.controlPlaneSubnet, network.controlPlaneSecurityGroup, undefined),
+      subnet(input, network.workerSubnet, network.workerSecurityGroup, network.natGateway?.name),
+    ],
+  });
+}
+
+/** Whether a network of the user's still has the planned subnets with a way out. */
+export function checkVirtualNetwork(existing: VirtualNetwork, input: SpecInput): CapstanError | undefined {
+  const { network } = input.plan;
+  const missing = [network.controlPlaneSubnet, network.workerSubnet].filter(
+    (planned) => !(existing.subnets ?? []).some((found) => found.name?.toLowerCase() === planned.name.toLowerCase()),
+  );
+  if (missing.length === 0) return undefined;
+  return capstanError(
+    'CAP-2009',
+    `The virtual network ${network.virtualNetwork.name} lacks ${missing.map((planned) => planned.name).join(' and ')}.`,
+    {
+      where: network.virtualNetwork.id,
+    },
+  );
+}

@@ -1,0 +1,27 @@
+import { provisionSteps, type StepId } from '../steps.ts';
+import { waves } from './resources.ts';
+import type { ClusterPlan } from './types.ts';
+
+/** What the plan means to the orchestrators: order and names only, small enough for history. */
+export interface RunShape {
+  /** Keys of the Azure resources per step, in waves. */
+  readonly waves: Readonly<Partial<Record<StepId, readonly (readonly string[])[]>>>;
+  /** The base image has to be copied. */
+  readonly copyImage: boolean;
+  readonly pools: readonly string[];
+  /** Names of add-ons, layer by layer. */
+  readonly addOnLayers: readonly (readonly string[])[];
+}
+
+/** Order and names of what the plan holds, small enough for history. */
+export function shapeOf(plan: ClusterPlan): RunShape {
+  const layers = [...new Set(plan.addOns.map((addOn) => addOn.layer))].sort((a, b) => a - b);
+  return {
+    waves: Object.fromEntries(
+      provisionSteps.map(({ id }) => [id, waves(plan.resources, id)]).filter(([, list]) => list?.length !== 0),
+    ),
+    copyImage: plan.image.sourceUrl !== undefined,
+    pools: plan.pools.map((pool) => pool.name),
+    addOnLayers: layers.map((layer) => plan.addOns.filter((addOn) => addOn.layer === layer).map((addOn) => addOn.name)),
+  };
+}

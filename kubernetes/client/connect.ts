@@ -1,0 +1,72 @@
+import type { KeyPair } from '#domain/kubeadm/keys.ts';
+import { done, failed, wait } from '#domain/outcome.ts';
+import type { Outcome } from '#domain/outcome.ts';
+import { createKubernetesClient } from './client.ts';
+import type { KubernetesClient } from './client.ts';
+import { registered } from './errors.ts';
+import { createHttpsTransport } from './https-transport.ts';
+import { KubernetesForeignCertificate, KubernetesUnreachable } from './transport.ts';
+
+/** The API server of one cluster. */
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port?: number;
+  /** The cluster's authority with its key: signs the client certificate of this connection. */
+  readonly authority: KeyPair;
+  /** HTTP CONNECT proxy (CAPSTAN_AZURE_GATEWAY); absent in Azure. */
+  readonly gatewayUrl?: string;
+  readonly timeoutMs?: number;
+}
+
+/** A connection's client certificate lives half an hour (cluster-api-pivot.md §3, Ready). */
+const clientSeconds = 1800;
+
+/**
+ * Opens a client as user capstan of system:masters, with a fresh short-lived certificate. No request is made yet. Close it after
+ * use: it keeps connections open.
+ */
+export async function connect(options: ConnectOptions): Promise<KubernetesClient> {
+  const { createClientCertificate } = await import('../pki/certificates.ts');
+  const client = await createClientCertificate(
+    options.authority,
+    { user: 'capstan', groups: ['system:masters'] },
+    { now: Date.now(), validForSeconds: clientSeconds },
+  );
+  return createKubernetesClient(
+    createHttpsTransport({
+      host: options.host,
+      certificateAuthority: options.authority.certificate,
+      client,
+      ...(options.port === undefined ? {} : { port: options.port }),
+      ...(options.gatewayUrl === undefined ? {} : { proxyUrl: options.gatewayUrl }),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    }),
+  );
+}
+
+/**
+ * One look at `/readyz`, verified with the cluster's authority: done when the API server is ready, `wait` while it is
+ * not there, failed (CAP-4201) when something else answers in its place.
+ */
+export async function checkReady(
+  client: KubernetesClient,
+  host: string,
+): Promise<Outcome<{ readonly version: string }>> {
+  try {
+    const ready = await client.raw('/readyz');
+    if (ready.status !== 200) {
+      return wait(5, { sentence: `https://${host}:6443 answers ${ready.status}, not ready yet` });
+    }
+    const version = await client.raw('/version');
+    const parsed = version.status === 200 ? (JSON.parse(version.body) as { readonly gitVersion?: string }) : {};
+    return done({ version: parsed.gitVersion ?? '' }, `https://${host}:6443 answers`);
+  } catch (error) {
+    if (error instanceof KubernetesForeignCertificate) {
+      return failed(registered('CAP-4201', host, error.message));
+    }
+    if (error instanceof KubernetesUnreachable || error instanceof SyntaxError) {
+      return wait(5, { sentence: `waiting for https://${host}:6443` });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+import type { AzureDirectory } from '../service.ts';
+import { at, idOf, number, object, objects, text } from './engine/json.ts';
+import type { World } from './engine/model.ts';
+import { allowsDataAction } from './engine/rbac.ts';
+import type { Resource } from './engine/store.ts';
+import { locationOf } from './engine/view.ts';
+import { usersOf } from './kinds/common.ts';
+import { findIdentity, identityView } from './kinds/identities.ts';
+import { machineOf } from './kinds/networkInterfaces.ts';
+import { powerOf } from './kinds/machinePower.ts';
+import { publicAddressNamed } from './kinds/publicAddresses.ts';
+import { findAccount, storageAccountView } from './kinds/storageAccounts.ts';
+
+interface Backend {
+  readonly vmId: string;
+  readonly guestPort: number;
+}
+
+/** What the data planes ask the control plane, answered from the live state. */
+export function createDirectory(world: World): AzureDirectory {
+  return {
+    storageAccount(name) {
+      const resource = findAccount(world, name.toLowerCase());
+      // The name resolves as soon as the account is provisioned.
+      return resource === undefined || resource.state !== 'Succeeded' ? undefined : storageAccountView(resource);
+    },
+    vault(name) {
+      for (const vault of world.store.ofType('Microsoft.KeyVault/vaults')) {
+        if (vault.name.toLowerCase() === name.toLowerCase()) return { id: vault.id, location: locationOf(vault) };
+      }
+      return undefined;
+    },
+    identity(query) {
+      const resource = findIdentity(world, query);
+      return resource === undefined ? undefined : identityView(resource);
+    },
+    machineIdentityIds(vmId) {
+      const machine = world.store.get(vmId.toLowerCase());
+      if (machine === undefined || powerOf(machine) !== 'running') return undefined;
+      return Object.keys(object(at(machine.body, 'identity', 'userAssignedIdentities')));
+    },
+    allowsDataAction: (objectId, dataAction, scope) => allowsDataAction(world, objectId, dataAction, scope),
+    backendsOf: (fqdn, port) => backendsOf(world, fqdn, port),
+  };
+}
+
+function backendsOf(world: World, fqdn: string, port: number): Backend[] {
+  const address = publicAddressNamed(world, fqdn);
+  if (address === undefined) return [];
+  return usersOf(world, address.id).flatMap((user) => {
+    const owner = world.store.get(user.split('/').slice(0, -2).join('/').toLowerCase());
+    if (owner?.type === 'Microsoft.Network/loadBalancers') return behindFrontend(world, owner, user, port);
+    return owner?.type === 'Microsoft.Network/networkInterfaces' ? running(world, owner, port) : [];
+  });
+}
+
+/** Follows the rules of one frontend: load balancing rules to their pools, inbound NAT rules to their member. */
+function behindFrontend(world: World, balancer: Resource, frontend: string, port: number): Backend[] {
+  const rules = (property: string) =>
+    objects(at(balancer.body, 'properties', property)).filter(
+      (rule) =>
+        idOf(at(rule, 'properties', 'frontendIPConfiguration'))?.toLowerCase() === frontend.toLowerCase() &&
+        number(at(rule, 'properties', 'frontendPort')) === port,
+    );
+  const balanced = rules('loadBalancingRules').flatMap((rule) => {
+    const properties = object(rule['properties']);
+    const pools = [
+      idOf(properties['backendAddressPool']),
+      ...objects(properties['backendAddressPools']).map((pool) => idOf(pool)),
+    ];
+    const guestPort = number(properties['backendPort']) ?? port;
+    const unique = [...new Set(pools.filter((id) => id !== undefined).map((id) => id.toLowerCase()))];
+    return unique.flatMap((pool) => members(world, pool, guestPort));
+  });
+  const forwarded = rules('inboundNatRules').flatMap((rule) =>
+    members(
+      world,
+      `${balancer.id}/inboundNatRules/${text(rule['name']) ?? ''}`,
+      number(at(rule, 'properties', 'backendPort')) ?? port,
+    ),
+  );
+  return [...balanced, ...forwarded];
+}
+
+function members(world: World, id: string, guestPort: number): Backend[] {
+  return usersOf(world, id).flatMap((member) => {
+    const nic = world.store.get(member.split('/').slice(0, -2).join('/').toLowerCase());
+    return nic === undefined ? [] : running(world, nic, guestPort);
+  });
+}
+
+function running(world: World, nic: Resource, guestPort: number): Backend[] {
+  const machine = machineOf(world, nic);
+  return machine === undefined || powerOf(machine) !== 'running' ? [] : [{ vmId: machine.id, guestPort }];
+}

@@ -1,0 +1,51 @@
+import type { Clock } from './clock.ts';
+
+/** A virtual machine as the simulated hypervisor boots it. */
+export interface BootedMachine {
+  /** ARM resource id as stored. */
+  readonly id: string;
+  readonly name: string;
+  readonly computerName: string;
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly location: string;
+  readonly zone: string | undefined;
+  readonly vmSize: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  /** Decoded `osProfile.customData` (cloud-init user data), '' when there is none. */
+  readonly customData: string;
+  /** Image id, gallery version id, or `publisher:offer:sku:version`. */
+  readonly imageReference: string;
+  /** Resource ids of the user-assigned identities. */
+  readonly identityIds: readonly string[];
+  /** Private address of the primary network interface. */
+  readonly privateIp: string;
+  /** Load balancer backend pools of its network interfaces. */
+  readonly backendPoolIds: readonly string[];
+  readonly dataDisks: readonly { readonly lun: number; readonly name: string; readonly sizeGiB: number }[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/**
+ * What stands inside the virtual machines. Implemented by the simulated Kubernetes; called by the simulated Azure when a
+ * machine enters or leaves the running power state. Idempotent: `start` is called again for every running machine after
+ * the simulator itself was restarted (`resumed: true`).
+ */
+export interface MachineHost {
+  start(machine: BootedMachine, options: { readonly resumed: boolean }): void;
+  stop(machineId: string, reason: 'deleted' | 'deallocated'): void;
+  /** Text of the serial console so far (boot diagnostics). */
+  serialConsole(machineId: string): string;
+  /** Port on 127.0.0.1 behind which the machine serves the given guest port (6443), or undefined when it does not listen. */
+  listeningPort(machineId: string, guestPort: number): number | undefined;
+}
+
+/** What the machines may ask of the Azure they run in. Implemented by the simulated Azure. */
+export interface AzureForMachines {
+  /** Base URL of the gateway for calls that a machine makes; the Host header names the Azure service. */
+  readonly gatewayUrl: string;
+  /** Local TCP port that answers behind a public load balancer name, as seen from inside a machine, or undefined. */
+  resolveLoadBalancer(fqdn: string, port: number): number | undefined;
+  readonly clock: Clock;
+}

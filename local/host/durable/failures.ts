@@ -1,0 +1,126 @@
+/** Texts of failures, as the Durable extension writes them (durable-recordings, 14b, 14c, 15). */
+import type { ActivityOutcome } from './contracts.ts';
+import type { FailureDetails, OrchestratorState } from './events.ts';
+
+const HRESULT = -2146233088;
+
+function exceptionJson(message: string, stack: string): string {
+  return JSON.stringify({
+    $type: 'System.Exception, System.Private.CoreLib',
+    ClassName: 'System.Exception',
+    Message: message,
+    Data: null,
+    InnerException: {
+      $type: 'Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException, Microsoft.Azure.WebJobs.Script',
+      IsUserException: false,
+      RemoteStackTrace: stack,
+      RemoteMessage: message,
+      RemoteTypeName: null,
+      Message: `Result: Failure\nType: \nException: ${message}\nStack: ${stack}`,
+      Data: { $type: 'System.Collections.ListDictionaryInternal, System.Private.CoreLib' },
+      InnerException: null,
+      HelpLink: null,
+      Source: 'FunctionsHost',
+      HResult: HRESULT,
+      StackTrace: null,
+    },
+    HelpURL: null,
+    StackTraceString: null,
+    RemoteStackTraceString: null,
+    RemoteStackIndex: 0,
+    ExceptionMethod: null,
+    HResult: HRESULT,
+    Source: null,
+    WatsonBuckets: null,
+  });
+}
+
+/** Result of an activity as the message that goes to its orchestration. */
+export function activityResultEvent(name: string, task: number, outcome: ActivityOutcome): object {
+  if (outcome.ok) return { EventType: 5, TaskScheduledId: task, Result: outcome.resultJson };
+  if (outcome.failure) {
+    const Reason = `Activity function '${name}' failed with an unhandled exception.`;
+    return { EventType: 6, TaskScheduledId: task, Reason, Details: null, FailureDetails: outcome.failure };
+  }
+  return {
+    EventType: 6,
+    TaskScheduledId: task,
+    Reason: `Activity function '${name}' failed: ${outcome.message}`,
+    Details: exceptionJson(outcome.message, outcome.stack),
+    FailureDetails: null,
+  };
+}
+
+/**
+ * With an exception-properties provider the SDK throws a JSON text instead of a plain message; this turns it into failure
+ * details, or undefined when the text is something else.
+ */
+export function parseFailure(message: string): FailureDetails | undefined {
+  if (!message.startsWith('{"errorType"')) return undefined;
+  let parsed: {
+    errorType?: unknown;
+    errorMessage?: unknown;
+    stackTrace?: unknown;
+    isNonRetriable?: unknown;
+    properties?: unknown;
+  };
+  try {
+    parsed = JSON.parse(message);
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed.errorType !== 'string' || typeof parsed.errorMessage !== 'string') return undefined;
+  return {
+    ErrorType: parsed.errorType,
+    ErrorMessage: parsed.errorMessage,
+    StackTrace: typeof parsed.stackTrace === 'string' ? parsed.stackTrace : null,
+    InnerFailure: null,
+    IsNonRetriable: parsed.isNonRetriable === true,
+    Properties: (parsed.properties as Record<string, unknown> | undefined) ?? null,
+  };
+}
+
+/** How a failed orchestration shows: `output` in the status, `result` in the history, `details` to the parent. */
+export interface OrchestrationFailure {
+  readonly output: string;
+  readonly result: string;
+  readonly details: string | null;
+}
+
+/** Failure of an orchestrator that threw. `reply` is the thrown text, shown when the error was not an Error. */
+export function orchestrationFailure(name: string, state: OrchestratorState, reply: string): OrchestrationFailure {
+  const prefix = `Orchestrator function '${name}' failed: `;
+  const error = state.error ?? `One or more errors occurred. (Result: Failure\nType: \nException: ${reply}\nStack: )`;
+  const result = prefix + error;
+  const details = `Message: ${error}, StackTrace: `;
+  const failure = state.failureDetails;
+  return { output: failure ? `${failure.ErrorType}: ${failure.ErrorMessage}` : result, result, details };
+}
+
+/** Failure for a reason that lies in the host, with the usual prefix. */
+export function hostFailure(name: string, error: string): OrchestrationFailure {
+  const result = `Orchestrator function '${name}' failed: ${error}`;
+  return { output: result, result, details: `Message: ${error}, StackTrace: ` };
+}
+
+/** Failure text without the prefix (non-determinism, version mismatch). */
+export function plainFailure(text: string): OrchestrationFailure {
+  return { output: text, result: text, details: null };
+}
+
+/** Text about a name that is not registered. */
+export function unknownFunction(
+  kind: 'orchestrator' | 'entity' | 'activity',
+  name: string,
+  known: readonly string[],
+): string {
+  const list = known.map((item) => `'${item}'`).join(', ');
+  return `The function '${name}' doesn't exist, is disabled, or is not an ${kind} function. Additional info: The following are the known ${kind} functions: ${list}.`;
+}
+
+/** The size error of a custom status above 16 KB in UTF-16, or undefined (durable-recordings, 12). */
+export function customStatusError(json: string | null): string | undefined {
+  const kilobytes = Math.floor(((json?.length ?? 0) * 2) / 1024);
+  if (kilobytes <= 16) return undefined;
+  return `The UTF-16 size of the JSON-serialized payload must not exceed 16 KB. The current payload size is ${kilobytes} KB.`;
+}

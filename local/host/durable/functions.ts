@@ -1,0 +1,108 @@
+/** The durable functions of a loaded app, driven through its library (functions-host-protocol.md, 2.1, 2.5 and 2.6). */
+import type { RegisteredFunction } from '../core/function-app.ts';
+import type { Invoker } from '../core/invocation.ts';
+import { plainValue, type TypedData } from '../core/protocol.ts';
+import type { ActivityOutcome, DurableFunctions, DurableKind, EntityReply, OrchestratorReply } from './contracts.ts';
+import type { OrchestratorState } from './events.ts';
+import { parseFailure } from './failures.ts';
+
+const TRIGGERS: Readonly<Record<DurableKind, string>> = {
+  orchestrator: 'orchestrationtrigger',
+  activity: 'activitytrigger',
+  entity: 'entitytrigger',
+};
+const STATE_LABEL = '\n\n$OutOfProcData$:';
+
+/** Binding types that get the durable client payload. */
+export function isDurableClient(type: string): boolean {
+  return /^(durableClient|orchestrationClient)$/i.test(type);
+}
+
+function textOf(error: unknown): { message: string; stack: string } {
+  if (error instanceof Error) return { message: error.message, stack: error.stack ?? '' };
+  return { message: String(error), stack: '' };
+}
+
+/** The extension writes booleans the .NET way, so a handler receives them as text (durable-recordings, 14). */
+function activityText(inputJson: string): string {
+  if (inputJson === 'true') return 'True';
+  return inputJson === 'false' ? 'False' : inputJson;
+}
+
+/** Adapts an app to the engine. `clientInputs` gives the data of durable client bindings. */
+export class AppDurableFunctions implements DurableFunctions {
+  readonly #invoker: Invoker;
+  readonly #clientInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[];
+  readonly #byKind: Record<DurableKind, Map<string, RegisteredFunction>> = {
+    orchestrator: new Map(),
+    activity: new Map(),
+    entity: new Map(),
+  };
+
+  constructor(invoker: Invoker, clientInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[]) {
+    this.#invoker = invoker;
+    this.#clientInputs = clientInputs;
+    for (const fn of invoker.app.functions.values()) {
+      for (const kind of ['orchestrator', 'activity', 'entity'] as const) {
+        if (fn.trigger.type.toLowerCase() !== TRIGGERS[kind]) continue;
+        this.#byKind[kind].set(fn.name.toLowerCase(), fn);
+      }
+    }
+  }
+
+  names(kind: DurableKind): readonly string[] {
+    return [...this.#byKind[kind].values()].map((fn) => fn.name);
+  }
+
+  find(kind: DurableKind, name: string): string | undefined {
+    return this.#byKind[kind].get(name.toLowerCase())?.name;
+  }
+
+  #get(kind: DurableKind, name: string): RegisteredFunction {
+    const fn = this.#byKind[kind].get(name.toLowerCase());
+    if (!fn) throw new Error(`The function '${name}' doesn't exist, is disabled, or is not an ${kind} function.`);
+    return fn;
+  }
+
+  async runOrchestrator(name: string, payload: string): Promise<OrchestratorReply> {
+    try {
+      const response = await this.#invoker.invoke(
+        this.#get('orchestrator', name),
+        { triggerData: { string: payload } },
+        false,
+      );
+      const state = plainValue(response.returnValue) as OrchestratorState | undefined;
+      return { state, thrown: undefined };
+    } catch (error) {
+      const { message } = textOf(error);
+      const at = message.lastIndexOf(STATE_LABEL);
+      if (at < 0) return { state: undefined, thrown: message };
+      return { state: JSON.parse(message.slice(at + STATE_LABEL.length)), thrown: message };
+    }
+  }
+
+  async runActivity(name: string, instanceId: string, inputJson: string | null): Promise<ActivityOutcome> {
+    try {
+      const fn = this.#get('activity', name);
+      const triggerData: TypedData = inputJson === null ? {} : { string: activityText(inputJson) };
+      const data: TypedData = inputJson === null ? {} : { json: inputJson };
+      const triggerMetadata = { instanceId: { string: instanceId }, data, [fn.triggerName]: triggerData };
+      const response = await this.#invoker.invoke(fn, {
+        triggerData,
+        triggerMetadata,
+        extraInputs: this.#clientInputs(fn),
+      });
+      const value = plainValue(response.returnValue);
+      return { ok: true, resultJson: value === undefined || value === null ? null : JSON.stringify(value) };
+    } catch (error) {
+      const { message, stack } = textOf(error);
+      const failure = parseFailure(message);
+      return { ok: false, message, stack, ...(failure ? { failure } : {}) };
+    }
+  }
+
+  async runEntity(name: string, payload: string): Promise<EntityReply> {
+    const response = await this.#invoker.invoke(this.#get('entity', name), { triggerData: { string: payload } }, false);
+    return plainValue(response.returnValue) as EntityReply;
+  }
+}

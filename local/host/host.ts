@@ -1,0 +1,200 @@
+/**
+ * An embedded host for Azure Functions apps (Node, v4 model) with Durable Functions: it loads a built app folder and serves
+ * its HTTP, queue, timer and durable triggers. It knows nothing about the app.
+ */
+import path from 'node:path';
+import { applySettings } from './config/settings.ts';
+import { HostConfigError, readHostJson, type HostConfig } from './config/host-json.ts';
+import { FunctionApp, type RegisteredFunction } from './core/function-app.ts';
+import { Invoker } from './core/invocation.ts';
+import { createLog, DEFAULT_LOG_LEVELS, type Log, type LogLevels, type LogSink } from './core/log.ts';
+import type { TypedData } from './core/protocol.ts';
+import { clientPayload, type ManagementAddresses } from './durable/client-payload.ts';
+import type { Environment } from './durable/contracts.ts';
+import { DurableEngine } from './durable/engine.ts';
+import { AppDurableFunctions, isDurableClient } from './durable/functions.ts';
+import { lockDataFolder } from './durable/lock.ts';
+import { ManagementApi } from './durable/management.ts';
+import type { Durability } from './durable/schema.ts';
+import { DurableStore } from './durable/store.ts';
+import { systemEnvironment } from './durable/system-environment.ts';
+import { buildRoutes, RouteFatalError } from './http/routes.ts';
+import { HttpServer } from './http/server.ts';
+import { observe } from './observe.ts';
+import { QueueService } from './queue/service.ts';
+import { TimerService } from './timer/service.ts';
+import { checkTriggers, describeFunctions, type FunctionDescription } from './triggers.ts';
+
+/** Options of {@link createHost}. */
+export interface HostOptions {
+  /** Folder of the built app. */
+  readonly app: string;
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  /** Folder of this host's own files; made when it is missing. */
+  readonly data: string;
+  readonly log?: LogSink;
+  readonly logLevels?: LogLevels;
+  readonly durability?: Durability;
+  /** Clock and ids; the system's by default. */
+  readonly environment?: Environment;
+  /** Settings; `process.env` by default, where the app reads them. */
+  readonly settings?: NodeJS.ProcessEnv;
+}
+
+/** A running host. */
+export interface Host {
+  readonly port: number;
+  readonly functions: readonly FunctionDescription[];
+  readonly config: HostConfig;
+  readonly engine: DurableEngine;
+  readonly store: DurableStore;
+  /** Stops: takes nothing new, waits up to `boundMs` for what runs, then ends. What has not ended runs again next time. */
+  stop(boundMs?: number): Promise<void>;
+}
+
+/** How long a stop waits for invocations under way, in milliseconds. */
+const DEFAULT_STOP_BOUND_MS = 10_000;
+const SYSTEM_KEY = 'local';
+
+function allowedNames(settings: NodeJS.ProcessEnv): string[] {
+  return (settings['HOST_ALLOWED_NAMES'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+async function loadApp(app: FunctionApp, log: Log): Promise<void> {
+  try {
+    await app.load();
+  } catch (error) {
+    // The real host stays up without functions when its worker cannot load the app.
+    app.functions.clear();
+    log.write({
+      level: 'critical',
+      category: 'Host',
+      message: `The app could not be loaded, no function is available. ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
+}
+
+interface Parts {
+  readonly app: FunctionApp;
+  readonly invoker: Invoker;
+  readonly engine: DurableEngine;
+  readonly queues: QueueService;
+  readonly timers: TimerService;
+}
+
+function assemble(
+  options: HostOptions,
+  config: HostConfig,
+  log: Log,
+  app: FunctionApp,
+  store: DurableStore,
+  addresses: ManagementAddresses,
+): Parts {
+  const settings = options.settings ?? process.env;
+  const invoker = new Invoker(app, config.functionTimeoutMs);
+  const payload: TypedData = { string: clientPayload(addresses) };
+  const clientInputs = (fn: RegisteredFunction): { name: string; data: TypedData }[] =>
+    Object.entries(fn.metadata.bindings)
+      .filter(([, binding]) => binding.direction === 'in' && isDurableClient(binding.type))
+      .map(([name]) => ({ name, data: payload }));
+  const { durable } = config;
+  const engine = new DurableEngine(
+    store,
+    new AppDurableFunctions(invoker, clientInputs),
+    {
+      versions: {
+        defaultVersion: durable.defaultVersion,
+        matchStrategy: durable.versionMatchStrategy,
+        failureStrategy: durable.versionFailureStrategy,
+      },
+      maxConcurrentActivities: durable.maxConcurrentActivityFunctions,
+      maxConcurrentOrchestrators: durable.maxConcurrentOrchestratorFunctions,
+      maxEntityBatch: durable.maxEntityOperationBatchSize,
+    },
+    options.environment ?? systemEnvironment,
+    log,
+  );
+  const queues = new QueueService({ app, invoker, settings, config: config.queues, log, clientInputs });
+  invoker.afterInvocation = async (fn, response) => queues.writeOutputs(fn, response);
+  const timers = new TimerService({ app, invoker, settings, store, log, clientInputs });
+  return { app, invoker, engine, queues, timers };
+}
+
+/**
+ * Starts a host. Throws HostConfigError (host.json, triggers), DataFolderError (folder in use or damaged) or an Error for a
+ * port in use; nothing keeps running then. An app that does not load leaves a running host without functions.
+ */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const folder = path.resolve(options.app);
+  const settings = options.settings ?? process.env;
+  const config = readHostJson(folder);
+  applySettings(folder, settings);
+  const log = createLog(options.log ?? (() => {}), {
+    ...DEFAULT_LOG_LEVELS,
+    ...levelsOf(config),
+    ...options.logLevels,
+  });
+  for (const message of config.warnings) log.write({ level: 'warning', category: 'Host', message });
+  const lock = lockDataFolder(options.data);
+  const server = new HttpServer(log, allowedNames(settings));
+  let store: DurableStore | undefined;
+  try {
+    store = new DurableStore(path.join(options.data, 'durable.db'), options.durability);
+    const port = await server.listen(options.port);
+    // The durable SDK builds its URLs from this name; it must be set before the app is loaded.
+    settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
+    const app = new FunctionApp(folder, log);
+    await loadApp(app, log);
+    checkTriggers(app);
+    const addresses = { origin: `http://127.0.0.1:${port}`, hubName: config.durable.hubName, systemKey: SYSTEM_KEY };
+    const parts = assemble(options, config, log, app, store, addresses);
+    const routes = buildRoutes(app, config.routePrefix, log);
+    server.serve({
+      routes,
+      invoker: parts.invoker,
+      management: new ManagementApi(parts.engine, addresses),
+      extraInputs: (fn) => parts.queues.inputs(fn),
+      observe: (name, query) => observe(name, query, parts),
+    });
+    await parts.queues.start();
+    parts.timers.start();
+    parts.engine.start();
+    const stop = stopper(server, parts, store, lock);
+    return { port, functions: describeFunctions(app, routes, port), config, engine: parts.engine, store, stop };
+  } catch (error) {
+    server.close();
+    store?.close();
+    lock.release();
+    throw error instanceof RouteFatalError ? new HostConfigError(error.message) : error;
+  }
+}
+
+function levelsOf(config: HostConfig): Record<string, LogLevels[string]> {
+  const { default: general, ...rest } = config.logLevels;
+  return general === undefined ? rest : { ...rest, User: general };
+}
+
+function stopper(server: HttpServer, parts: Parts, store: DurableStore, lock: { release(): void }): Host['stop'] {
+  let stopping: Promise<void> | undefined;
+  const run = async (boundMs: number): Promise<void> => {
+    server.stopAccepting();
+    parts.queues.pause();
+    parts.timers.stop();
+    parts.engine.pause();
+    await parts.invoker.drain(boundMs);
+    await parts.queues.stop();
+    await parts.app.terminate();
+    parts.engine.stop();
+    server.close();
+    store.close();
+    lock.release();
+  };
+  return async (boundMs = DEFAULT_STOP_BOUND_MS) => {
+    stopping ??= run(boundMs);
+    return stopping;
+  };
+}

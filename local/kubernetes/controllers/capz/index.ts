@@ -1,0 +1,114 @@
+import type { AdmissionReview } from '../../contract.ts';
+import { clusterNameOf } from '../cluster-api/common.ts';
+import { AZURE_CLUSTER, CLUSTER } from '../cluster-api/kinds.ts';
+import type { ControllerContext } from '../context.ts';
+import { isDeploymentAvailable, kubeFor } from '../context.ts';
+import type { HostedControllers } from '../manager.ts';
+import type { Kube } from '../objects.ts';
+import { createAzureClusterController } from './azure-cluster.ts';
+import { createAzureMachineController } from './azure-machine.ts';
+import { createSignIn } from './sign-in.ts';
+import type { AzureClusterObject, AzureMachineObject } from './spec.ts';
+
+const NAMESPACE = 'capz-system';
+const DEPLOYMENT = 'capz-controller-manager';
+const ASO = 'azureserviceoperator-controller-manager';
+
+/** Cluster API Provider Azure; its network steps need Azure Service Operator, so both Deployments must be Available. */
+export function capzControllers(context: ControllerContext): HostedControllers {
+  return {
+    namespace: NAMESPACE,
+    deployment: DEPLOYMENT,
+    create: (kube) => {
+      const signIn = createSignIn(context, kube);
+      const whileAso = (azureCluster: AzureClusterObject) => {
+        if (!isDeploymentAvailable(kube, NAMESPACE, ASO))
+          throw new Error(`Deployment ${NAMESPACE}/${ASO} is not available: Azure Service Operator reconciles nothing`);
+        return signIn(azureCluster);
+      };
+      return [
+        createAzureClusterController(context, kube, whileAso),
+        createAzureMachineController(context, kube, signIn),
+      ];
+    },
+  };
+}
+
+/** CAPZ's webhooks: an AzureMachine needs its Cluster and AzureCluster; names and immutable fields are checked. */
+export function bindCapzWebhooks(context: ControllerContext): void {
+  const kube = kubeFor(context, 'webhooks', 'kube-system:webhook-prober');
+  const ready = (name: string) => (): boolean => isDeploymentAvailable(kube, NAMESPACE, name);
+  context.api.bindWebhook({ namespace: NAMESPACE, name: 'capz-webhook-service' }, ready(DEPLOYMENT), reviewCapz(kube));
+  context.api.bindWebhook({ namespace: NAMESPACE, name: 'azureserviceoperator-webhook-service' }, ready(ASO), () => ({
+    allowed: true,
+  }));
+}
+
+/** Names longer than this do not fit into the names that CAPZ derives (cluster-api-pivot.md §2c). */
+const LONGEST_NAME = 44;
+
+function reviewCapz(kube: Kube): AdmissionReview {
+  return ({ operation, object, oldObject }) => {
+    if (operation === 'DELETE') return { allowed: true };
+    const problems: string[] = [];
+    if (object.kind === 'AzureMachine')
+      problems.push(...reviewMachine(kube, object, oldObject));
+    if (object.kind === 'AzureCluster')
+      problems.push(...reviewCluster(object, oldObject));
+    if (
+      object.kind === 'AzureMachineTemplate' &&
+      oldObject !== undefined &&
+      JSON.stringify(oldObject['spec']) !== JSON.stringify(object['spec'])
+    ) {
+      problems.push(
+        'spec.template.spec: Invalid value: AzureMachineTemplate.spec.template.spec field is immutable. Please create new resource instead.',
+      );
+    }
+    if (problems.length === 0) return { allowed: true };
+    return {
+      allowed: false,
+      message: `${object.kind}.infrastructure.cluster.x-k8s.io "${object.metadata.name}" is invalid: ${problems.join(', ')}`,
+    };
+  };
+}
+
+function reviewCluster(object: AzureClusterObject, old: AzureClusterObject | undefined): string[] {
+  const problems: string[] = [];
+  if (object.metadata.name.length > LONGEST_NAME)
+    problems.push(
+      `metadata.name: Invalid value: "${object.metadata.name}": Cluster Name longer than allowed length of ${LONGEST_NAME} characters`,
+    );
+  if (old === undefined) return problems;
+  for (const field of ['resourceGroup', 'subscriptionID', 'location'] as const) {
+    if (old.spec?.[field] !== undefined && old.spec[field] !== object.spec?.[field])
+      problems.push(`spec.${field}: Invalid value: field is immutable`);
+  }
+  return problems;
+}
+
+function reviewMachine(kube: Kube, object: AzureMachineObject, old: AzureMachineObject | undefined): string[] {
+  const namespace = object.metadata.namespace ?? '';
+  const problems: string[] = [];
+  const clusterName =
+    clusterNameOf(object) ?? object.metadata.ownerReferences?.find((owner) => owner.kind === 'Cluster')?.name;
+  if (old === undefined) {
+    if (clusterName === undefined)
+      return ['metadata.labels: Required value: failed to get owner cluster: no cluster name label'];
+    const cluster = kube.get(CLUSTER, namespace, clusterName);
+    if (cluster === undefined) return [`failed to get Cluster "${namespace}/${clusterName}": not found`];
+    const reference = cluster.spec?.infrastructureRef?.name ?? '';
+    if (kube.get(AZURE_CLUSTER, namespace, reference) === undefined)
+      return [`failed to get AzureCluster "${namespace}/${reference}": not found`];
+    if (object.spec?.identity === 'UserAssigned' && (object.spec.userAssignedIdentities ?? []).length === 0) {
+      problems.push(
+        "spec.userAssignedIdentities: Required value: must be specified for the 'UserAssigned' identity type",
+      );
+    }
+    return problems;
+  }
+  for (const field of ['vmSize', 'image', 'osDisk', 'identity', 'userAssignedIdentities', 'dataDisks'] as const) {
+    if (JSON.stringify(old.spec?.[field]) !== JSON.stringify(object.spec?.[field]))
+      problems.push(`spec.${field}: Invalid value: field is immutable`);
+  }
+  return problems;
+}

@@ -1,0 +1,155 @@
+import { parse } from 'yaml';
+import { isSignedBy } from '../../boot/pki.ts';
+import type { KubeObject } from '../../contract.ts';
+import type { ConditionUpdate } from '../conditions.ts';
+import { setConditions } from '../conditions.ts';
+import type { ControllerContext } from '../context.ts';
+import type { Condition, SecretObject } from '../kinds.ts';
+import { SECRET } from '../kinds.ts';
+import type { Key, Kube } from '../objects.ts';
+import { failureCode, keyOf } from '../objects.ts';
+import type { ClusterObject } from './kinds.ts';
+import { ANNOTATION, CLUSTER, LABEL } from './kinds.ts';
+
+/** Name of the cluster that an object belongs to, from its label. */
+export function clusterNameOf(object: KubeObject): string | undefined {
+  return object.metadata.labels?.[LABEL.cluster];
+}
+
+/** The Cluster of an object, by label or by the given name. */
+export function clusterOf(kube: Kube, object: KubeObject, name = clusterNameOf(object)): ClusterObject | undefined {
+  return name === undefined ? undefined : kube.get(CLUSTER, object.metadata.namespace ?? '', name);
+}
+
+/** True when the cluster or the object itself is paused (Cluster API book, "Paused"). */
+export function isPaused(cluster: ClusterObject | undefined, object: KubeObject): boolean {
+  return cluster?.spec?.paused === true || object.metadata.annotations?.[ANNOTATION.paused] !== undefined;
+}
+
+/**
+ * Writes the `Paused` condition, which real controllers keep also while they do nothing else.
+ *
+ * @returns true when the object is paused and the caller must stop here
+ */
+export function settlePaused(
+  kube: Kube,
+  now: number,
+  cluster: ClusterObject | undefined,
+  object: KubeObject & { status?: { conditions?: Condition[] } },
+): boolean {
+  const paused = isPaused(cluster, object);
+  const message =
+    cluster?.spec?.paused === true
+      ? 'Cluster spec.paused is set to true'
+      : `${object.kind} has the ${ANNOTATION.paused} annotation`;
+  const update: ConditionUpdate = paused
+    ? { type: 'Paused', status: true, reason: 'Paused', message }
+    : { type: 'Paused', status: false, reason: 'NotPaused' };
+  const current = object.status?.conditions?.find((condition) => condition.type === 'Paused');
+  const wanted = paused ? 'True' : 'False';
+  if (current?.status !== wanted) {
+    const patched = kube.patchStatus(object, { conditions: setConditions(object.status?.conditions, [update], now) });
+    Object.assign(object, patched);
+  }
+  return paused;
+}
+
+/** Adds the finalizer; returns the current object. */
+export function ensureFinalizer<T extends KubeObject>(kube: Kube, object: T, finalizer: string): T {
+  const finalizers = object.metadata.finalizers ?? [];
+  if (finalizers.includes(finalizer)) return object;
+  return kube.patch(object, { metadata: { finalizers: [...finalizers, finalizer] } });
+}
+
+/** Removes the finalizer; an object that is gone is fine. */
+export function dropFinalizer(kube: Kube, object: KubeObject, finalizer: string): void {
+  const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+  if (finalizers.length === (object.metadata.finalizers ?? []).length) return;
+  try {
+    kube.patch(object, { metadata: { finalizers } });
+  } catch (error) {
+    if (failureCode(error) !== 404) throw error;
+  }
+}
+
+/** Keys of every object of a list that belongs to the given cluster. */
+export function ofCluster(cluster: KubeObject, objects: readonly KubeObject[]): Key[] {
+  return objects
+    .filter(
+      (object) =>
+        object.metadata.namespace === cluster.metadata.namespace && clusterNameOf(object) === cluster.metadata.name,
+    )
+    .map(keyOf);
+}
+
+/** Decoded value of a Secret's key. */
+export function secretText(secret: SecretObject | undefined, key: string): string | undefined {
+  const value = secret?.data?.[key];
+  return value === undefined ? undefined : Buffer.from(value, 'base64').toString();
+}
+
+/** The workload cluster as Cluster API reaches it through `<cluster>-kubeconfig`, or why it cannot. */
+export type Remote = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/**
+ * ClusterCache: follows the kubeconfig secret to the API server behind the load balancer and checks the certificates of both
+ * sides. The simulated controllers live in the cluster that they manage, so the caller's own client then is the remote one.
+ */
+export function reachWorkload(context: ControllerContext, kube: Kube, cluster: ClusterObject): Remote {
+  const name = `${cluster.metadata.name}-kubeconfig`;
+  const text = secretText(kube.get(SECRET, cluster.metadata.namespace ?? '', name), 'value');
+  if (text === undefined) return { ok: false, message: `Secret "${name}" not found` };
+  const config = readKubeconfig(text);
+  if (config === undefined)
+    return {
+      ok: false,
+      message: `error creating REST config from the kubeconfig in Secret "${name}": not a kubeconfig`,
+    };
+  const port = context.azure.resolveLoadBalancer(config.host, config.port);
+  if (port === undefined)
+    return {
+      ok: false,
+      message: `Get "https://${config.host}:${config.port}/": dial tcp: connect: connection refused`,
+    };
+  if (!context.machines.ownsPort(port)) {
+    return { ok: false, message: `https://${config.host}:${config.port}/ is the API server of another cluster` };
+  }
+  const live = context.machines.caCertificate.trim();
+  if (config.authority.trim() !== live) {
+    return {
+      ok: false,
+      message: `Get "https://${config.host}:${config.port}/": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+    };
+  }
+  if (config.clientCertificate !== '' && !isSignedBy(config.clientCertificate, live)) {
+    return {
+      ok: false,
+      message:
+        'the server has asked for the client to provide credentials (the client certificate is not signed by the cluster CA)',
+    };
+  }
+  return { ok: true };
+}
+
+interface Kubeconfig {
+  clusters?: { cluster?: { server?: string; 'certificate-authority-data'?: string } }[];
+  users?: { user?: { 'client-certificate-data'?: string } }[];
+}
+
+function readKubeconfig(
+  text: string,
+): { host: string; port: number; authority: string; clientCertificate: string } | undefined {
+  try {
+    const config = parse(text) as Kubeconfig;
+    const server = new URL(config.clusters?.[0]?.cluster?.server ?? '');
+    const decode = (value: string | undefined): string => Buffer.from(value ?? '', 'base64').toString();
+    return {
+      host: server.hostname,
+      port: Number(server.port === '' ? 443 : server.port),
+      authority: decode(config.clusters?.[0]?.cluster?.['certificate-authority-data']),
+      clientCertificate: decode(config.users?.[0]?.user?.['client-certificate-data']),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+import { isTrue, setConditions } from '../conditions.ts';
+import type { ConditionUpdate } from '../conditions.ts';
+import type { ControllerContext } from '../context.ts';
+import type { NodeObject } from '../kinds.ts';
+import { NODE } from '../kinds.ts';
+import type { Kube } from '../objects.ts';
+import { controllerOf } from '../objects.ts';
+import type { Outcome, Reconciler } from '../runtime.ts';
+import { clusterOf, settlePaused } from './common.ts';
+import type { HealthCheckObject, MachineObject } from './kinds.ts';
+import { HEALTH_CHECK, MACHINE } from './kinds.ts';
+
+/** MachineHealthCheck: counts healthy machines, and removes unhealthy workers so that their MachineSet replaces them. */
+export function createHealthCheckController(context: ControllerContext, kube: Kube): Reconciler {
+  const { clock } = context.azure;
+  return {
+    name: 'machinehealthcheck',
+    watches: [
+      { kind: HEALTH_CHECK },
+      {
+        kind: MACHINE,
+        map: (machine) =>
+          kube
+            .list(HEALTH_CHECK, machine.metadata.namespace ?? '')
+            .map((check) => ({ namespace: check.metadata.namespace ?? '', name: check.metadata.name })),
+      },
+    ],
+    reconcile: (key) => {
+      const check = kube.get(HEALTH_CHECK, key.namespace, key.name);
+      if (check?.spec === undefined) return undefined;
+      const cluster = clusterOf(kube, check, check.spec.clusterName);
+      if (cluster === undefined || settlePaused(kube, clock.now(), cluster, check)) return undefined;
+      return settle(context, kube, check);
+    },
+  };
+}
+
+function targetsOf(kube: Kube, check: HealthCheckObject): MachineObject[] {
+  const wanted = Object.entries(check.spec?.selector.matchLabels ?? {});
+  return kube
+    .list(MACHINE, check.metadata.namespace ?? '')
+    .filter(
+      (machine) =>
+        machine.spec?.clusterName === check.spec?.clusterName &&
+        wanted.every(([name, value]) => machine.metadata.labels?.[name] === value),
+    );
+}
+
+/** Azure seconds until the machine counts as unhealthy: 0 when it does already, undefined when it is healthy. */
+function secondsLeft(
+  context: ControllerContext,
+  check: HealthCheckObject,
+  node: NodeObject | undefined,
+): number | undefined {
+  const { clock } = context.azure;
+  for (const rule of check.spec?.checks?.unhealthyNodeConditions ?? []) {
+    const condition = node?.status?.conditions?.find(
+      (candidate) => candidate.type === rule.type && candidate.status === rule.status,
+    );
+    if (condition === undefined) continue;
+    const elapsed = ((clock.now() - Date.parse(condition.lastTransitionTime)) / 1000) * clock.timeScale;
+    return Math.max(0, rule.timeoutSeconds - elapsed);
+  }
+  return undefined;
+}
+
+function settle(context: ControllerContext, kube: Kube, check: HealthCheckObject): Outcome | undefined {
+  const now = context.azure.clock.now();
+  const targets = targetsOf(kube, check);
+  let healthy = 0;
+  let requeueAfter: number | undefined;
+  for (const machine of targets) {
+    const node = machine.status?.nodeRef === undefined ? undefined : kube.get(NODE, '', machine.status.nodeRef.name);
+    const left = secondsLeft(context, check, node);
+    if (left === undefined && isTrue(machine.status?.conditions, 'NodeReady')) healthy += 1;
+    if (left === undefined) continue;
+    if (left > 0) requeueAfter = Math.min(requeueAfter ?? left, left);
+    else remediate(kube, machine, now);
+  }
+  kube.patchStatus(check, {
+    observedGeneration: check.metadata.generation ?? 1,
+    expectedMachines: targets.length,
+    currentHealthy: healthy,
+    remediationsAllowed: targets.length,
+    targets: targets.map((machine) => machine.metadata.name),
+    conditions: setConditions(
+      check.status?.conditions,
+      [{ type: 'RemediationAllowed', status: true, reason: 'RemediationAllowed' }],
+      now,
+    ),
+  });
+  return requeueAfter === undefined ? undefined : { requeueAfter };
+}
+
+/** Workers are replaced; control-plane machines are only marked, because the control plane provider remediates them itself. */
+function remediate(kube: Kube, machine: MachineObject, now: number): void {
+  const updates: ConditionUpdate[] = [
+    {
+      type: 'HealthCheckSucceeded',
+      status: false,
+      reason: 'UnhealthyNode',
+      message: 'Health check failed: the Node has been unhealthy for too long',
+    },
+    { type: 'OwnerRemediated', status: false, reason: 'WaitingForRemediation', message: 'Waiting for remediation' },
+  ];
+  const current = kube.patchStatus(machine, { conditions: setConditions(machine.status?.conditions, updates, now) });
+  if (controllerOf(machine)?.kind !== 'MachineSet' || machine.metadata.deletionTimestamp !== undefined) return;
+  kube.event(
+    current,
+    'Normal',
+    'MachineMarkedUnhealthy',
+    `Machine ${machine.metadata.name} has been marked as unhealthy`,
+  );
+  kube.remove(current);
+}

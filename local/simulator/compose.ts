@@ -1,0 +1,289 @@
+import { join } from 'node:path';
+import { createWallClock } from '#local/azure/clock.ts';
+import type { Clock } from '#local/azure/clock.ts';
+import type { DoorTargets } from '#local/azure/gateway/door.ts';
+import { createDataPlaneFaults, isDataPlaneRule } from '#local/azure/gateway/faults.ts';
+import type { DataPlaneFaults } from '#local/azure/gateway/faults.ts';
+import { createGateway } from '#local/azure/gateway/gateway.ts';
+import type { GatewayServices } from '#local/azure/gateway/gateway.ts';
+import type { RequestLog } from '#local/azure/gateway/request-log.ts';
+import { createLoginService } from '#local/azure/identity/login.ts';
+import type { ServicePrincipal } from '#local/azure/identity/login.ts';
+import { createManagedIdentityEndpoint } from '#local/azure/identity/managed-identity.ts';
+import { createMetadataService } from '#local/azure/identity/metadata.ts';
+import { createTokenIssuer } from '#local/azure/identity/tokens.ts';
+import type { TokenIssuer } from '#local/azure/identity/tokens.ts';
+import type { AzureForMachines, BootedMachine, MachineHost } from '#local/azure/machines.ts';
+import type { AzureDirectory, AzureService, Principal, StorageDataPlane } from '#local/azure/service.ts';
+import { createStorageFront } from '#local/azure/storage/front.ts';
+import type { StorageFront } from '#local/azure/storage/front.ts';
+import { seedStorage } from '#local/azure/storage/seed.ts';
+import { createVaultDataPlane } from '#local/azure/vault/vault.ts';
+import type { VaultDataPlane } from '#local/azure/vault/vault.ts';
+
+/** Fixed names of the seeded Azure. */
+export const seededTenantId = '11111111-1111-4111-8111-111111111111';
+/** Client id of the app's user-assigned identity. */
+export const seededClientId = '33333333-3333-4333-8333-333333333333';
+/**
+ * An application for tools that sign in with a client secret. The secret opens nothing but this simulation. It speaks
+ * for the app's own principal, so that it has the same roles.
+ */
+export const seededServicePrincipal: ServicePrincipal = {
+  clientId: '55555555-5555-4555-8555-555555555555',
+  objectId: '44444444-4444-4444-8444-444444444444',
+  clientSecret: 'capstan-simulation',
+};
+
+/** The control plane as the composition needs it. */
+interface ControlPlane {
+  readonly handle: AzureService;
+  /** Answers the managed storage of boot diagnostics (the one blob host that is no account). */
+  readonly bootDiagnostics?: AzureService;
+  readonly directory: AzureDirectory;
+  readonly control: {
+    resources(): readonly unknown[];
+    readonly faults: { add(rule: unknown): unknown; list(): unknown; clear(): void };
+    reset(): void | Promise<void>;
+    unmodelled(): readonly unknown[];
+  };
+  close(): void | Promise<void>;
+}
+
+interface ControlPlaneOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly storage: StorageDataPlane;
+  readonly machines: MachineHost;
+  verifyBearer(header: string | undefined): Principal | undefined;
+}
+
+/** The simulated Kubernetes as the composition needs it. */
+interface Machines extends MachineHost {
+  clusters(): readonly unknown[];
+  close(): void | Promise<void>;
+}
+
+/** The rooms that the composition joins. */
+export interface SimulatorParts {
+  createControlPlane(options: ControlPlaneOptions): ControlPlane | Promise<ControlPlane>;
+  createMachines(azure: AzureForMachines, options: { readonly directory: string }): Machines | Promise<Machines>;
+}
+
+export interface SimulatorOptions {
+  /** TCP port of the gateway on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  /** Data folder; the simulator keeps its state in `simulator/` below it. */
+  readonly dataDirectory: string;
+  /** Azure seconds per wall-clock second. */
+  readonly timeScale: number;
+  readonly clock?: Clock;
+  /** Refuse blob requests above Azure's rates with 503 (default true). */
+  readonly throttle?: boolean;
+  /** Put the public base images in place (default true). */
+  readonly seedImages?: boolean;
+}
+
+export interface Simulator {
+  readonly port: number;
+  readonly url: string;
+  readonly log: RequestLog;
+  readonly directory: AzureDirectory;
+  readonly storage: StorageFront;
+  close(): Promise<void>;
+}
+
+const armAudiences = [
+  'https://management.azure.com',
+  'https://management.azure.com/',
+  'https://management.core.windows.net',
+  'https://management.core.windows.net/',
+];
+
+/** Remembers the running machines on their way to the Kubernetes side: the metadata service describes them. */
+function remembering(host: () => MachineHost): {
+  readonly host: MachineHost;
+  find(id: string): BootedMachine | undefined;
+} {
+  const running = new Map<string, BootedMachine>();
+  return {
+    find: (id) => running.get(id.toLowerCase()),
+    host: {
+      start(machine, options) {
+        running.set(machine.id.toLowerCase(), machine);
+        host().start(machine, options);
+      },
+      stop(id, reason) {
+        running.delete(id.toLowerCase());
+        host().stop(id, reason);
+      },
+      serialConsole: (id) => host().serialConsole(id),
+      listeningPort: (id, port) => host().listeningPort(id, port),
+    },
+  };
+}
+
+type LoadBalancer = AzureForMachines['resolveLoadBalancer'];
+
+/** A public load balancer: the next healthy backend in turn, as Azure's probes leave only the listening ones. */
+function loadBalancer(
+  directory: () => AzureDirectory,
+  host: MachineHost,
+): (fqdn: string, port: number) => number | undefined {
+  let turn = 0;
+  return (fqdn, port) => {
+    const ports = directory()
+      .backendsOf(fqdn, port)
+      .map(({ vmId, guestPort }) => host.listeningPort(vmId, guestPort))
+      .filter((local) => local !== undefined);
+    turn += 1;
+    return ports[turn % Math.max(1, ports.length)];
+  };
+}
+
+function later<T>(what: string): { get(): T; set(value: T): void } {
+  let held: { readonly value: T } | undefined;
+  return {
+    get() {
+      if (held === undefined) throw new Error(`The simulated Azure is still starting: ${what} is not there yet.`);
+      return held.value;
+    },
+    set(value) {
+      held = { value };
+    },
+  };
+}
+
+interface Planes {
+  readonly tokens: TokenIssuer;
+  readonly storage: StorageFront;
+  readonly vault: VaultDataPlane;
+  readonly arm: ControlPlane;
+  readonly guests: Machines;
+  readonly machine: (id: string) => BootedMachine | undefined;
+  readonly seed: () => void;
+}
+
+function doorOf({ arm: { control }, storage, vault, guests, seed }: Planes, faults: DataPlaneFaults): DoorTargets {
+  return {
+    resources: () => control.resources(),
+    unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled()],
+    clusters: () => guests.clusters().map(shownCluster),
+    faults: {
+      add: (rule) => (isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule))),
+      list: () => ({ controlPlane: control.faults.list(), dataPlanes: faults.list() }),
+      clear() {
+        faults.clear();
+        control.faults.clear();
+      },
+    },
+    async reset() {
+      faults.clear();
+      storage.reset();
+      vault.reset();
+      await control.reset();
+      seed();
+    },
+  };
+}
+
+function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: LoadBalancer): GatewayServices {
+  const { tokens, storage, vault, arm, machine } = planes;
+  const identity = { directory: () => arm.directory, tokens };
+  let draws = 0;
+  const faults = createDataPlaneFaults(timeScale, () => {
+    // A fixed sequence: the same rules and requests give the same faults.
+    draws += 1;
+    return (draws * 0.618_033_988_749_895) % 1;
+  });
+  return {
+    services: {
+      arm: arm.handle,
+      blob: (request) =>
+        request.host.endsWith('.blob.storage.azure.net') && arm.bootDiagnostics !== undefined
+          ? arm.bootDiagnostics(request)
+          : storage.service(request),
+      vault: vault.service,
+      token: createLoginService({ tokens, tenantId: seededTenantId, servicePrincipals: [seededServicePrincipal] }),
+      metadata: createMetadataService({ ...identity, machine }),
+    },
+    managedIdentity: createManagedIdentityEndpoint({ ...identity, defaultClientId: seededClientId }),
+    faults,
+    resolveLoadBalancer,
+    callerOf: (header) => tokens.callerOf(header),
+    door: doorOf(planes, faults),
+  };
+}
+
+/**
+ * Joins gateway, control plane, data planes and the simulated Kubernetes in one process. Requests that arrive while the
+ * rooms still open their state wait.
+ *
+ * @throws Error with an explanation when the port is in use
+ */
+export async function composeSimulator(options: SimulatorOptions, parts: SimulatorParts): Promise<Simulator> {
+  const directory = join(options.dataDirectory, 'simulator');
+  const clock = options.clock ?? createWallClock(options.timeScale);
+  const gateway = await createGateway({ port: options.port, directory });
+  const tokens = createTokenIssuer(join(directory, 'identity'), () => clock.now());
+  const arm = later<ControlPlane>('the control plane');
+  const guests = later<Machines>('the machine host');
+  const azure = (): AzureDirectory => arm.get().directory;
+  const machines = remembering(() => guests.get());
+  const resolveLoadBalancer = loadBalancer(azure, machines.host);
+  const common = { clock, tokens, tenantId: seededTenantId, azure };
+  const throttle = options.throttle === undefined ? {} : { throttle: options.throttle };
+  const storage = createStorageFront({ ...common, ...throttle, directory: join(directory, 'storage') });
+  const vault = createVaultDataPlane({ ...common, directory: join(directory, 'vault') });
+  const seed = (): void => {
+    if (options.seedImages !== false) seedStorage(storage.state);
+  };
+  seed();
+  const forMachines: AzureForMachines = { gatewayUrl: gateway.url, resolveLoadBalancer, clock };
+  guests.set(await parts.createMachines(forMachines, { directory: join(directory, 'kubernetes') }));
+  const verifyBearer = (header: string | undefined): Principal | undefined => {
+    const check = tokens.verifyBearer(header, armAudiences);
+    return 'principal' in check ? check.principal : undefined;
+  };
+  const own = { directory: join(directory, 'arm'), clock, machines: machines.host, verifyBearer };
+  arm.set(await parts.createControlPlane({ ...own, storage: storage.dataPlane }));
+  const machine = (id: string): BootedMachine | undefined => machines.find(id);
+  const planes: Planes = { tokens, storage, vault, arm: arm.get(), guests: guests.get(), machine, seed };
+  gateway.attach(servicesOf(planes, options.timeScale, resolveLoadBalancer));
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await arm.get().close();
+    await guests.get().close();
+    storage.close();
+    vault.close();
+  };
+  return {
+    port: gateway.port,
+    url: gateway.url,
+    log: gateway.log,
+    directory: azure(),
+    storage,
+    async close() {
+      closing ??= close();
+      await closing;
+    },
+  };
+}
+
+/** The plain facts of a cluster; the Kubernetes side hands out live objects beside them. */
+function shownCluster(cluster: unknown): unknown {
+  if (typeof cluster !== 'object' || cluster === null) return cluster;
+  const facts = Object.entries(cluster).filter(
+    ([, value]) =>
+      typeof value !== 'object' || (Array.isArray(value) && value.every((item) => typeof item !== 'object')),
+  );
+  return Object.fromEntries(facts.filter(([, value]) => typeof value !== 'function'));
+}
+
+/** Rules may name the control plane as `service: 'arm'`; its own schema has no such field. */
+function withoutService(rule: unknown): unknown {
+  if (typeof rule !== 'object' || rule === null || !('service' in rule) || rule.service !== 'arm') return rule;
+  const { service: _service, ...rest } = rule;
+  return rest;
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Ports } from './args.ts';
+import type { ChildName, ChildSpec } from './children.ts';
+import type { DataFolder } from './data-folder.ts';
+import { StartProblem } from './ports.ts';
+
+/** Azurite's well-known development account; its key is public. */
+const account = 'devstoreaccount1';
+const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/** Connection string of the app's own storage account on Azurite. */
+export function connectionString(ports: Ports): string {
+  const endpoint = (service: string, port: number): string => `${service}Endpoint=http://127.0.0.1:${port}/${account};`;
+  return `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};${endpoint('Blob', ports.blob)}${endpoint('Queue', ports.queue)}${endpoint('Table', ports.table)}`;
+}
+
+/** Addresses of what `npm start` runs. */
+export function addresses(ports: Ports): { readonly app: string; readonly azure: string } {
+  return { app: `http://127.0.0.1:${ports.app}`, azure: `http://127.0.0.1:${ports.azure}` };
+}
+
+/** The app's settings: the same as in Azure, but for the gateway, the time scale and the development storage. */
+export function appSettings(ports: Ports, scale: number): Record<string, string> {
+  const { azure } = addresses(ports);
+  return {
+    FUNCTIONS_WORKER_RUNTIME: 'node',
+    AzureWebJobsStorage: connectionString(ports),
+    CAPSTAN_AZURE_GATEWAY: azure,
+    CAPSTAN_KEY_VAULT_URI: 'https://capstan-kv.vault.azure.net',
+    CAPSTAN_TIME_SCALE: String(scale),
+    CAPSTAN_SWEEP_SCHEDULE: '*/15 * * * * *',
+    IDENTITY_ENDPOINT: `${azure}/msi/token`,
+    IDENTITY_HEADER: 'local',
+    AZURE_CLIENT_ID: '33333333-3333-4333-8333-333333333333',
+  };
+}
+
+/** Loopback is never reached through a proxy, whatever the environment says. */
+export function withoutProxyForLoopback(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const present = Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  const before = environment['NO_PROXY'] ?? environment['no_proxy'] ?? '';
+  const value = [before, '127.0.0.1', 'localhost'].filter((part) => part !== '').join(',');
+  return { ...present, NO_PROXY: value, no_proxy: value };
+}
+
+export interface StackOptions {
+  readonly ports: Ports;
+  readonly scale: number;
+  readonly folder: DataFolder;
+  /** Folder of the built local programs (`dist/local`). */
+  readonly programs: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** The three children and how each is started. */
+export function childSpecs(options: StackOptions): Readonly<Record<ChildName, ChildSpec>> {
+  const { ports, scale, folder, programs, environment } = options;
+  const env = withoutProxyForLoopback(environment);
+  const quiet = ['--disable-warning=ExperimentalWarning'];
+  const spec = (name: ChildName, args: readonly string[], more: Readonly<Record<string, string>> = {}): ChildSpec => ({
+    name,
+    args: [...quiet, ...args],
+    env: { ...env, ...more },
+    logFile: folder.file('logs', `${name}.log`),
+  });
+  const flags = (values: Readonly<Record<string, string | number>>): readonly string[] =>
+    Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const azurite = flags({
+    location: folder.file('azurite'),
+    blobHost: '127.0.0.1',
+    queueHost: '127.0.0.1',
+    tableHost: '127.0.0.1',
+    blobPort: ports.blob,
+    queuePort: ports.queue,
+    tablePort: ports.table,
+  });
+  const simulator = flags({ port: ports.azure, data: folder.file('simulator'), 'time-scale': scale });
+  const host = flags({ port: ports.app, data: folder.file('host') });
+  return {
+    azurite: spec('azurite', [
+      '--max-old-space-size=256',
+      azuriteProgram(programs),
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      '--silent',
+      ...azurite,
+    ]),
+    simulator: spec('simulator', ['--max-old-space-size=256', path.join(programs, 'simulator.js'), ...simulator]),
+    host: spec(
+      'host',
+      [
+        '--max-old-space-size=192',
+        '--enable-source-maps',
+        path.join(programs, 'host.js'),
+        path.join(programs, '../app'),
+        ...host,
+      ],
+      appSettings(ports, scale),
+    ),
+  };
+}
+
+function azuriteProgram(programs: string): string {
+  const file = path.resolve(programs, '../../node_modules/azurite/dist/src/azurite.js');
+  if (!existsSync(file)) throw new StartProblem(`Azurite is not installed (${file}). Run: npm install`);
+  return file;
+}

@@ -1,0 +1,106 @@
+import type { Doors } from './api.ts';
+import type { Trouble } from './args.ts';
+import type { Stack } from './running.ts';
+import type { StatusDocument } from './status-document.ts';
+import { count } from './view/text.ts';
+
+/** Brings the trouble of `--break` about and tells how it is met. */
+export interface Troublemaker {
+  /** Gives the simulated Azure its orders. @returns sentences for the screen */
+  prepare(): Promise<readonly string[]>;
+  /** Settles when the orders stand. */
+  readonly prepared: Promise<void>;
+  /** Looks at a running operation, acts when its time has come. @returns new sentences */
+  look(document: StatusDocument): Promise<readonly string[]>;
+}
+
+interface Order {
+  readonly faults: readonly object[];
+  readonly sentence: string;
+}
+
+/** Orders for the simulator's door `POST /_simulator/faults`. */
+export const orders: Readonly<Record<Exclude<Trouble, 'kill'>, Order>> = {
+  quota: {
+    faults: [{ quota: { location: 'westeurope', family: 'cores', limit: 10 } }],
+    sentence: 'break quota: the subscription may use 10 cores in westeurope',
+  },
+  zone: {
+    faults: [{ sku: { name: 'Standard_D4s_v5', location: 'westeurope', zones: ['3'] } }],
+    sentence: 'break zone: Standard_D4s_v5 is not offered in zone 3 of westeurope',
+  },
+  keys: {
+    faults: [{ keys: { account: '*', deny: true } }],
+    sentence: 'break keys: storage accounts refuse shared keys and what is signed with them',
+  },
+  throttle: {
+    faults: [
+      {
+        match: { method: 'PUT', probability: 0.5 },
+        times: 12,
+        action: {
+          kind: 'status',
+          status: 429,
+          code: 'TooManyRequests',
+          message: 'The request is being throttled.',
+          retryAfter: 12,
+        },
+      },
+    ],
+    sentence: 'break throttle: Azure answers every second write with 429 and Retry-After 12, a dozen times',
+  },
+};
+
+/** @param trouble undefined: orders of an earlier start are taken back */
+export function createTroublemaker(trouble: Trouble | undefined, doors: Doors, stack: Stack): Troublemaker {
+  const { promise: prepared, resolve } = Promise.withResolvers<void>();
+  const look = looks(trouble, doors, stack);
+  return {
+    prepared,
+    look,
+    async prepare() {
+      await doors.clearFaults();
+      const order = trouble === undefined || trouble === 'kill' ? undefined : orders[trouble];
+      if (order !== undefined) await doors.order(order.faults);
+      resolve();
+      if (trouble === 'kill') return ['break kill: the Functions host will be killed in the middle of a step'];
+      return order === undefined ? [] : [order.sentence];
+    },
+  };
+}
+
+function looks(trouble: Trouble | undefined, doors: Doors, stack: Stack): Troublemaker['look'] {
+  if (trouble === 'kill') return killer(stack);
+  if (trouble === 'throttle') return throttleCounter(doors);
+  return async () => [];
+}
+
+/** Kills the host once, while a step from the control plane on is running. */
+function killer(stack: Stack): Troublemaker['look'] {
+  let killed = false;
+  const early = new Set(['preflight', 'network', 'identity', 'image', 'keys', 'finish']);
+  return async ({ status }) => {
+    const step = status.steps.find(({ id, state }) => state === 'running' && !early.has(id));
+    if (killed || step === undefined) return [];
+    killed = true;
+    const pid = await stack.killAndRestartHost();
+    return [
+      `killed the Functions host (pid ${pid ?? 'unknown'}, SIGKILL) in the middle of “${step.title}”; started it again on the same data`,
+    ];
+  };
+}
+
+/** Counts what the simulated Azure refused, and says so once the run has ended. */
+function throttleCounter(doors: Doors): Troublemaker['look'] {
+  let seen = 0;
+  let refused = 0;
+  return async ({ status }) => {
+    const lines = await doors.requestsAfter(seen);
+    seen = Math.max(seen, ...lines.map((line) => line.seq));
+    refused += lines.filter((line) => line.status === 429).length;
+    if (status.operation.state !== 'finished') return [];
+    return [
+      `${count(refused, 'call')} got 429 with Retry-After; each was made again after the time that Azure asked for`,
+    ];
+  };
+}

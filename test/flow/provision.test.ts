@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ownedTag } from '#domain/names/tags.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+
+/**
+ * One queue message builds a whole cluster: the built app on the embedded host, against the simulated Azure and the
+ * simulated Kubernetes, through the real SDKs.
+ */
+let stack: Stack;
+const sample = parse(readFileSync(new URL('../../samples/cluster.yaml', import.meta.url), 'utf8')) as ClusterDocument;
+
+beforeAll(async () => {
+  stack = await startStack();
+});
+afterAll(async () => {
+  await stack.stop();
+});
+
+describe('the sample cluster', () => {
+  it('becomes Ready from one queue message: three control-plane nodes, five workers in three zones, two add-ons', async () => {
+    await stack.post(sample, 'sample');
+    const { status } = await stack.settled('demo');
+    expect(status.error).toBeUndefined();
+    expect(status.phase).toBe('Ready');
+    expect(status.steps.map((step) => step.state)).toEqual(status.steps.map(() => 'done'));
+    const count = (role: string, zone?: string) =>
+      status.nodes.filter((node) => node.role === role && node.ready && (zone === undefined || node.zone === zone))
+        .length;
+    expect([count('control-plane'), count('worker')]).toEqual([3, 5]);
+    expect(['1', '2', '3'].map((zone) => [count('control-plane', zone), count('worker', zone)])).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 1],
+    ]);
+  });
+
+  it('is one orchestration however often the message comes, also after it is Ready', async () => {
+    const before = (await stack.status('demo'))!.status.operation.id;
+    for (let time = 0; time < 4; time++) await stack.post(sample, 'sample');
+    await stack.post(sample, 'the-same-document-again');
+    const answer = await stack.request('GET', '/api/requests/sample');
+    expect(JSON.parse(answer.text)).toMatchObject({ outcome: 'accepted', operationId: before });
+    await expect
+      .poll(async () => (await stack.request('GET', '/api/requests/the-same-document-again')).status, {
+        timeout: 20_000,
+      })
+      .toBe(200);
+    expect((await stack.status('demo'))!.status.operation.id).toBe(before);
+  });
+
+  it('has the names and tags that CAPZ would have given', async () => {
+    const resources = await stack.resources();
+    const names = resources
+      .filter((resource) => resource.id.includes('demo'))
+      .map((resource) => resource.id.split('/').slice(-1)[0]);
+    for (const name of [
+      'demo-vnet',
+      'demo-controlplane-nsg',
+      'demo-node-nsg',
+      'demo-node-routetable',
+      'demo-node-natgw-1',
+      'pip-demo-apiserver',
+      'demo-public-lb',
+      'demo-identity',
+    ]) {
+      expect(names).toContain(name);
+    }
+    const machine = resources.find((resource) => /virtualMachines\/demo-control-plane-/.test(resource.id));
+    expect(machine?.tags).toMatchObject({ [ownedTag('demo')]: 'owned', department: 'finance' });
+  });
+
+  it('gives no node a public address', async () => {
+    const addresses = (await stack.resources()).filter(
+      (resource) => /publicIPAddresses$/i.test(resource.type) && resource.id.includes('demo'),
+    );
+    expect(addresses.map((address) => address.id.split('/').slice(-1)[0]).sort()).toEqual([
+      'pip-demo-apiserver',
+      'pip-demo-node-natgw-1',
+    ]);
+  });
+
+  it('asked the simulated Azure for nothing that it does not model', async () => {
+    expect(await stack.unmodelled()).toEqual([]);
+  });
+
+  it('gives out a kubeconfig with which the real kubectl works', async (context) => {
+    const kubeconfig = await stack.request('GET', '/api/clusters/demo/kubeconfig');
+    expect(kubeconfig.status).toBe(200);
+    const file = path.join(stack.data, 'demo.kubeconfig');
+    writeFileSync(file, kubeconfig.text, { mode: 0o600 });
+    let version: string;
+    try {
+      version = execFileSync('kubectl', ['version', '--client'], { encoding: 'utf8' });
+    } catch {
+      console.log('SKIPPED: kubectl is not on this machine, so the kubeconfig was not tried with it');
+      context.skip();
+      return;
+    }
+    expect(version).toContain('Client Version');
+    const nodes = execFileSync('kubectl', ['--kubeconfig', file, 'get', 'nodes,clusters,machines', '-A'], {
+      encoding: 'utf8',
+    });
+    expect(nodes.match(/ Ready /g)).toHaveLength(8);
+    expect(nodes).toContain('cluster.cluster.x-k8s.io/demo');
+    expect(nodes.match(/machine\.cluster\.x-k8s\.io\/demo-/g)).toHaveLength(8);
+  });
+
+  it('tells its story as events, newest first, and what each Azure resource was', async () => {
+    const events = await stack.events('demo');
+    expect(events[0]).toMatchObject({ type: 'operation.done' });
+    expect(events.filter((event) => event.type === 'step.done').length).toBe(12);
+    expect(events.filter((event) => event.type === 'resource.created').length).toBeGreaterThan(10);
+  });
+
+  it('scales with a second apply of other replica counts, and refuses every other change by name', async () => {
+    const changed = structuredClone(sample) as unknown as {
+      spec: { workerPools: { replicas: number }[]; controlPlane: { vmSize: string } };
+    };
+    changed.spec.controlPlane.vmSize = 'Standard_D4s_v5';
+    const refused = await stack.request('PUT', '/api/clusters/demo', JSON.stringify(changed));
+    expect(refused.status).toBe(422);
+    expect(JSON.parse(refused.text)).toMatchObject({ code: 'CAP-1010', where: 'spec.controlPlane.vmSize' });
+    changed.spec.controlPlane.vmSize = 'Standard_D2s_v5';
+    changed.spec.workerPools[0]!.replicas = 7;
+    const accepted = await stack.request('PUT', '/api/clusters/demo', JSON.stringify(changed));
+    expect(accepted.status).toBe(202);
+    expect(accepted.headers.get('location')).toMatch(/^\/api\/operations\/demo-/);
+    const { status } = await stack.settled('demo');
+    expect([status.phase, status.observedGeneration]).toEqual(['Ready', 2]);
+    expect(status.nodes.filter((node) => node.role === 'worker' && node.ready)).toHaveLength(7);
+  });
+
+  it('keeps secrets out of status, events and logs', async () => {
+    const everything = [
+      (await stack.request('GET', '/api/clusters/demo')).text,
+      JSON.stringify(await stack.events('demo')),
+      stack.output(),
+      JSON.stringify(await stack.requests()),
+    ].join('\n');
+    expect(everything).not.toMatch(/PRIVATE KEY|[?&]sig=[A-Za-z0-9%]|Bearer ey/);
+  });
+});

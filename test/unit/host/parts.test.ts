@@ -1,0 +1,275 @@
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseHostJson, parseTimeSpan } from '../../../local/host/config/host-json.ts';
+import { timeSpanText } from '../../../local/host/core/invocation.ts';
+import { createLog, type LogRecord } from '../../../local/host/core/log.ts';
+import { retryDelay } from '../../../local/host/core/retry.ts';
+import { customStatusError } from '../../../local/host/durable/failures.ts';
+import { DataFolderError, lockDataFolder } from '../../../local/host/durable/lock.ts';
+import { DurableStore } from '../../../local/host/durable/store.ts';
+import { compareVersions, judgeVersion } from '../../../local/host/durable/versions.ts';
+import { pathSegments } from '../../../local/host/http/routes.ts';
+import { compileTemplate, TemplateError } from '../../../local/host/http/template.ts';
+import { decodeMessage, encodeMessage, outputMessages, queueMetadata } from '../../../local/host/queue/text.ts';
+import { parseSchedule, ScheduleError } from '../../../local/host/timer/schedule.ts';
+import { temporaryFolder } from './support.ts';
+
+describe('route templates', () => {
+  // Template, path, parameters (undefined: no match), as recorded on the real host.
+  test.each([
+    ['items/{id:int?}', '/items', {}],
+    ['items/{id:int?}', '/items/', {}],
+    ['items/{id:int?}', '/items/-5', { id: '-5' }],
+    ['items/{id:int?}', '/items/x', undefined],
+    ['items/{id:int?}', '/items/5/6', undefined],
+    ['items/{id:int?}', '/items/99999999999', undefined],
+    ['things/{id?}', '/things/a%20b', { id: 'a b' }],
+    ['things/{id?}', '/things/a%2Fb', { id: 'a%2Fb' }],
+    ['things/{id?}', '/THINGS/a+b', { id: 'a+b' }],
+    ['files/{*path}', '/files', {}],
+    ['files/{*path}', '/files/a/b/', { path: 'a/b/' }],
+    ['c/{n:int:min(3)}/{s:alpha:length(2,4)}', '/c/3/ab', { n: '3', s: 'ab' }],
+    ['c/{n:int:min(3)}/{s:alpha:length(2,4)}', '/c/2/ab', undefined],
+    ['c/{n:int:min(3)}/{s:alpha:length(2,4)}', '/c/3/abcde', undefined],
+    ['d/{a}/{b=def}', '/d/x', { a: 'x', b: 'def' }],
+    ['users/{id:guid}', '/users/6F9619FF8B86D011B42D00C04FC964FF', { id: '6F9619FF8B86D011B42D00C04FC964FF' }],
+    ['v{major}.{minor}', '/v1.2', { major: '1', minor: '2' }],
+    ['a/b', '//a/b', undefined],
+    ['a/b', '/a//b', undefined],
+    ['a', '/b/../a', {}],
+  ])('%s and %s', (template, url, expected) => {
+    expect(compileTemplate(template).match(pathSegments(url)!)).toEqual(expected);
+  });
+
+  test('name what is wrong with them', () => {
+    expect(() => compileTemplate('a/{b:nope}')).toThrow(TemplateError);
+    expect(() => compileTemplate('a/{b')).toThrow('unmatched brace');
+  });
+});
+
+describe('host.json', () => {
+  test('has the defaults of the real host', () => {
+    const config = parseHostJson({ version: '2.0' });
+    expect(config).toMatchObject({ routePrefix: 'api', functionTimeoutMs: 1_800_000, warnings: [] });
+    expect(config.queues).toMatchObject({
+      batchSize: 16,
+      maxDequeueCount: 5,
+      messageEncoding: 'base64',
+      maxPollingIntervalMs: 2000,
+    });
+    expect(config.durable).toMatchObject({
+      hubName: 'TestHubName',
+      versionMatchStrategy: 'CurrentOrOlder',
+      versionFailureStrategy: 'Reject',
+      defaultVersion: null,
+    });
+  });
+
+  test('names settings that have no effect and refuses those that would change behaviour', () => {
+    const config = parseHostJson({
+      version: '2.0',
+      extensions: { blobs: {}, queues: { batchsize: 3 } },
+      concurrency: {},
+    });
+    expect(config.warnings.map((text) => /'(.*?)'/.exec(text)?.[1])).toEqual([
+      'extensions.blobs',
+      'extensions.queues.batchsize',
+      'concurrency',
+    ]);
+    expect(() => parseHostJson({ version: '2.0', customHandler: {} })).toThrow("'customHandler' is not supported");
+  });
+
+  test('time spans are read and written the .NET way', () => {
+    expect([
+      parseTimeSpan('00:05:00'),
+      parseTimeSpan('1.02:00:00'),
+      parseTimeSpan('00:00:00.250'),
+      parseTimeSpan('5 min'),
+    ]).toEqual([300_000, 93_600_000, 250, undefined]);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 10_000_000_000 }), (ms) => {
+        expect(parseTimeSpan(timeSpanText(ms))).toBe(ms);
+      }),
+    );
+  });
+});
+
+describe('queue messages', () => {
+  test('survive encoding and decoding', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom('none' as const, 'base64' as const), (text, encoding) => {
+        expect(decodeMessage(encodeMessage(text, encoding), encoding)).toBe(Buffer.from(text, 'utf8').toString('utf8'));
+      }),
+    );
+    expect(decodeMessage('{"plain":1}', 'base64')).toBe('{"plain":1}');
+  });
+
+  test('let keys of a JSON body hide the built-in metadata', () => {
+    const message: any = {
+      messageId: 'real',
+      popReceipt: 'r',
+      dequeueCount: 1,
+      expiresOn: new Date(0),
+      insertedOn: new Date(0),
+      nextVisibleOn: new Date(0),
+    };
+    const metadata = queueMetadata(message, '{"id":"mine","dequeueCount":77,"l":[1],"n":null,"t":true,"o":{"p":1}}');
+    expect(metadata['Id']).toBeUndefined();
+    expect(metadata).toMatchObject({
+      id: { string: 'mine' },
+      dequeueCount: { string: '77' },
+      t: { string: 'True' },
+      o: { json: '{"p":1}' },
+    });
+    expect(Object.keys(metadata)).not.toContain('l');
+    expect(metadata['InsertionTime']).toEqual({ json: '"1970-01-01T00:00:00+00:00"' });
+  });
+
+  test('are made from outputs as recorded', () => {
+    expect(outputMessages({ json: '["a",{"b":1},3,["x"],null]' })).toEqual([
+      'a',
+      '{\n  "b": 1\n}',
+      '3',
+      '[\n  "x"\n]',
+      '',
+    ]);
+    expect(outputMessages({ json: 'true' })).toEqual(['True']);
+    expect(outputMessages({ string: '' })).toEqual(['']);
+    expect(outputMessages({ string: '{"x":1}' })).toEqual(['{\n  "x": 1\n}']);
+    expect([outputMessages(null), outputMessages({ json: '[]' })]).toEqual([[], []]);
+  });
+});
+
+describe('schedules', () => {
+  const noon = Date.UTC(2026, 0, 1, 12);
+  test.each([
+    ['0 */5 * * * *', 300_000, false],
+    ['*/5 * * * *', 300_000, false],
+    ['*/2 * * * * *', 2000, true],
+    ['00:00:03', 3000, true],
+    ['0 30 9 * * MON', Date.UTC(2026, 0, 5, 9, 30) - noon, false],
+  ])('%s fires after %d ms', (text, delay, frequent) => {
+    const schedule = parseSchedule(text, 'UTC');
+    expect(schedule.next(noon) - noon).toBe(delay);
+    expect(schedule.frequent).toBe(frequent);
+  });
+
+  test('want day of month and day of week both to match', () => {
+    expect(new Date(parseSchedule('0 0 0 13 * FRI', 'UTC').next(noon)).toISOString()).toBe('2026-02-13T00:00:00.000Z');
+  });
+
+  test.each(['not a cron', '* * * *', '61 * * * * *', '@daily', '0 0 L * *'])('%s is refused', (text) => {
+    expect(() => parseSchedule(text, 'UTC')).toThrow(ScheduleError);
+  });
+});
+
+describe('versions', () => {
+  test('compare by number when dotted, else as text without case', () => {
+    expect(compareVersions(null, '1.0')).toBeLessThan(0);
+    expect(compareVersions('1.10', '1.9')).toBeGreaterThan(0);
+    expect(compareVersions('2.0.0', '2.0')).toBeGreaterThan(0);
+    expect(compareVersions('alpha', 'ALPHA')).toBe(0);
+  });
+
+  test('run, wait or fail as the strategies say', () => {
+    const rules = { defaultVersion: '2.0', matchStrategy: 'CurrentOrOlder', failureStrategy: 'Reject' } as const;
+    expect(['1.0', '2.0', '3.0'].map((version) => judgeVersion(rules, version))).toEqual(['run', 'run', 'reject']);
+    expect(judgeVersion({ ...rules, matchStrategy: 'Strict', failureStrategy: 'Fail' }, '2.0.0')).toBe('fail');
+    expect(judgeVersion({ ...rules, matchStrategy: 'None' }, '9')).toBe('run');
+  });
+});
+
+describe('small rules', () => {
+  test('a custom status of 8192 characters passes, 9000 do not', () => {
+    expect(customStatusError(JSON.stringify('x'.repeat(8192)))).toBeUndefined();
+    expect(customStatusError(JSON.stringify('x'.repeat(9000)))).toContain('The current payload size is 17 KB.');
+  });
+
+  test('retry delays are fixed, or double up to the maximum', () => {
+    expect(
+      [1, 2].map((retry) => retryDelay({ retryStrategy: 'fixedDelay', delayInterval: { seconds: 2 } }, retry)),
+    ).toEqual([2000, 2000]);
+    const policy = {
+      retryStrategy: 'exponentialBackoff',
+      minimumInterval: { seconds: 1 },
+      maximumInterval: { seconds: 5 },
+    };
+    expect([1, 2, 3, 4].map((retry) => retryDelay(policy, retry))).toEqual([1000, 2000, 4000, 5000]);
+  });
+
+  test('credentials do not reach the log', () => {
+    const seen: string[] = [];
+    const log = createLog((record) => seen.push(record.message));
+    log.write({
+      level: 'error',
+      category: 'Host',
+      message: 'AccountName=a;AccountKey=c2VjcmV0==;x https://a/b?sp=r&sig=secret%3D&se=1',
+    });
+    expect(seen).toEqual([
+      'AccountName=a;AccountKey=[Hidden Credential];x https://a/b?sp=r&sig=[Hidden Credential]&se=1',
+    ]);
+  });
+
+  test('user logs are written from information, invocation lines from warning', () => {
+    const seen: LogRecord[] = [];
+    const log = createLog((record) => seen.push(record));
+    for (const category of ['Function.a', 'Function.a.User'])
+      for (const level of ['debug', 'information', 'warning'] as const) log.write({ level, category, message: '' });
+    expect(seen.map((record) => `${record.category} ${record.level}`)).toEqual([
+      'Function.a warning',
+      'Function.a.User information',
+      'Function.a.User warning',
+    ]);
+  });
+});
+
+describe('the store', () => {
+  function filled(): string {
+    const file = path.join(temporaryFolder(), 'durable.db');
+    const store = new DurableStore(file);
+    store.transaction(() => {
+      for (let seq = 0; seq < 2000; seq++) store.appendHistory('i', seq, 'x'.repeat(200));
+    });
+    store.close();
+    return file;
+  }
+
+  test('keeps nothing of a transaction that fails', () => {
+    const store = new DurableStore(path.join(temporaryFolder(), 'durable.db'));
+    const failing = () =>
+      store.transaction(() => {
+        store.appendHistory('i', 0, '{}');
+        throw new Error('stop');
+      });
+    expect(failing).toThrow('stop');
+    expect([store.history('i'), store.commits]).toEqual([[], 0]);
+    store.close();
+  });
+
+  test('refuses a file that was cut off, one of another program and one of a newer version', () => {
+    const torn = filled();
+    truncateSync(torn, Math.floor(readFileSync(torn).length / 3));
+    expect(() => new DurableStore(torn)).toThrow(/damaged.*Restore it from a copy/s);
+    const garbled = filled();
+    const bytes = readFileSync(garbled);
+    bytes.fill(0xff, 8192, 40_000);
+    writeFileSync(garbled, bytes);
+    expect(() => new DurableStore(garbled)).toThrow(DataFolderError);
+    const copy = path.join(temporaryFolder(), 'newer.db');
+    copyFileSync(filled(), copy);
+    const header = readFileSync(copy);
+    header.writeUInt32BE(99, 60);
+    writeFileSync(copy, header);
+    expect(() => new DurableStore(copy)).toThrow('written by a newer version');
+  });
+
+  test('is locked by one holder at a time', () => {
+    const folder = temporaryFolder();
+    const lock = lockDataFolder(folder);
+    expect(() => lockDataFolder(folder)).toThrow('Another host is running');
+    lock.release();
+    lockDataFolder(folder).release();
+  });
+});

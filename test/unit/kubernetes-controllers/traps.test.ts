@@ -1,0 +1,238 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { adoptionBundle, applyBundle, CPA, NAME, NAMESPACE, VM, workerPool } from './support/bundle.ts';
+import type { Document } from './support/bundle.ts';
+import { path } from './support/fake-azure.ts';
+import { startWorld, until } from './support/world.ts';
+import type { World } from './support/world.ts';
+
+let world: World | undefined;
+afterEach(() => world?.close());
+
+const cluster = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Cluster', namespace: NAMESPACE, name: NAME };
+const KCP = `${NAME}-control-plane`;
+
+async function pivot(
+  change: (documents: Map<string, Document>) => void,
+  prepare: (world: World) => void = () => undefined,
+): Promise<World> {
+  world = await startWorld({ timeScale: 2000 });
+  await world.install();
+  prepare(world);
+  applyBundle(world.client(), await adoptionBundle(change));
+  world.client().patch(cluster, { spec: { paused: false } });
+  return world;
+}
+
+describe('what the real controllers punish', () => {
+  test('R1: without the CA secret a new certificate authority is made and the cluster can no longer be reached', async () => {
+    const { get, condition, events, dump } = await pivot((documents) => {
+      documents.delete(`Secret/${NAME}-ca`);
+      documents.delete(`Secret/${NAME}-kubeconfig`);
+    });
+    await until('a new CA', () => get('Secret', `${NAME}-ca`), dump);
+    expect(events().some((event) => event.includes('CertificatesGenerated') && event.includes(`${NAME}-ca`))).toBe(
+      true,
+    );
+    await until(
+      'the probe fails',
+      () =>
+        condition(get('Cluster', NAME), 'RemoteConnectionProbe')?.message.includes(
+          'certificate signed by unknown authority',
+        ),
+      dump,
+    );
+    expect(condition(get('KubeadmControlPlane', KCP), 'Initialized')?.status).not.toBe('True');
+    expect(get('Machine', CPA)?.['status'].nodeRef).toBeUndefined();
+  });
+
+  test('R2: without the Machine a second first control-plane machine is created', async () => {
+    const { list, azure, dump } = await pivot((documents) => {
+      for (const kind of ['Machine', 'KubeadmConfig', 'AzureMachine']) documents.delete(`${kind}/${CPA}`);
+    });
+    await until('a second VM', () => azure.writes.some((write) => /PUT .*virtualMachines\//.test(write)), dump);
+    expect(list('Machine')).toHaveLength(1);
+    expect(list('Machine')[0]!.metadata.name).not.toBe(CPA);
+  });
+
+  test.each<[string, (documents: Map<string, Document>) => void, string]>([
+    [
+      'kubeadm configuration',
+      (documents) =>
+        void (documents.get(`KubeadmConfig/${CPA}`)!['spec'].clusterConfiguration.etcd.local.dataDir = '/var/lib/etcd'),
+      'clusterConfiguration.etcd.local.dataDir differs',
+    ],
+    [
+      'feature gate of 1.31 to 1.35',
+      (documents) => void delete documents.get(`KubeadmConfig/${CPA}`)!['spec'].clusterConfiguration.featureGates,
+      'featureGates',
+    ],
+    [
+      'version',
+      (documents) => void (documents.get(`Machine/${CPA}`)!['spec'].version = 'v1.33.3'),
+      'Version v1.33.3, v1.33.4 required',
+    ],
+    [
+      'template annotation',
+      (documents) =>
+        void (documents.get(`AzureMachine/${CPA}`)!.metadata.annotations!['cluster.x-k8s.io/cloned-from-name'] =
+          'other'),
+      'cloned from other',
+    ],
+  ])('R3: a different %s rolls the first machine out', async (_name, change, message) => {
+    const { list, condition, get, dump } = await pivot(change);
+    await until('a second Machine', () => list('Machine').length > 1, dump);
+    expect(condition(get('Machine', CPA), 'UpToDate')?.message).toContain(message);
+    expect(condition(get('KubeadmControlPlane', KCP), 'MachinesUpToDate')?.status).toBe('False');
+  });
+
+  test('an identity in another letter case is a terminal failure', async () => {
+    const { get, dump } = await pivot((documents) => {
+      const identity = documents.get(`AzureMachine/${CPA}`)!['spec'].userAssignedIdentities[0];
+      identity.providerID = identity.providerID.replace('resourceGroups/platform', 'resourceGroups/Platform');
+    });
+    const machine = await until(
+      'a failure',
+      () => (get('AzureMachine', CPA)?.['status']?.failureReason === undefined ? undefined : get('AzureMachine', CPA)),
+      dump,
+    );
+    expect(machine['status'].failureMessage).toContain('user-assigned identities');
+    await until('the Machine is Failed', () => get('Machine', CPA)?.['status']?.phase === 'Failed', dump);
+  });
+
+  test('a missing VM is a terminal failure', async () => {
+    const { get, dump } = await pivot((documents) => {
+      const spec = documents.get(`AzureMachine/${CPA}`)!;
+      spec.metadata.name = `${CPA}x`;
+      documents.get(`Machine/${CPA}`)!['spec'].infrastructureRef.name = `${CPA}x`;
+    });
+    await until(
+      'VM deleted',
+      () => get('AzureMachine', `${CPA}x`)?.['status']?.failureMessage?.includes('has been deleted'),
+      dump,
+    );
+  });
+
+  test('R7/R8: without the identity on the VM the infrastructure never becomes ready and says why', async () => {
+    const { get, condition, azure, dump } = await pivot(
+      () => undefined,
+      (started) => started.azure.withoutIdentity.add(VM.toLowerCase()),
+    );
+    await until(
+      'a message',
+      () => condition(get('AzureCluster', NAME), 'Ready')?.message?.includes('ManagedIdentityCredential'),
+      dump,
+    );
+    expect(get('AzureCluster', NAME)?.['status'].ready).not.toBe(true);
+    expect(azure.writes).toEqual([]);
+  });
+
+  test('another load balancer name makes a second load balancer', async () => {
+    const { azure, dump } = await pivot(
+      (documents) => void (documents.get(`AzureCluster/${NAME}`)!['spec'].networkSpec.apiServerLB.name = 'other-lb'),
+    );
+    await until('a write', () => azure.writes.some((write) => write.endsWith('loadBalancers/other-lb')), dump);
+  });
+
+  test('a missing inbound NAT rule of the first machine is the one documented write', async () => {
+    const rule = `${path('loadBalancers', `${NAME}-public-lb`)}/inboundNatRules/${CPA}`;
+    const { azure, get, dump } = await pivot(
+      () => undefined,
+      (started) => started.azure.resources.delete(rule.toLowerCase()),
+    );
+    await until('adopted', () => get('Machine', CPA)?.['status']?.nodeRef !== undefined, dump);
+    expect(azure.writes).toEqual([`PUT ${rule}`]);
+  });
+
+  test('an ARM refusal is shown on the AzureMachine, and the machine comes once it is lifted', async () => {
+    const { get, list, condition, client, azure, dump } = await pivot(
+      () => undefined,
+      (started) => {
+        started.azure.deny = {
+          path: /virtualmachines\//,
+          status: 403,
+          code: 'AuthorizationFailed',
+          message: 'does not have authorization to perform action',
+        };
+      },
+    );
+    await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+    workerPool('pool', '1', 1).forEach((document) => client().create(document));
+    const refused = (): boolean =>
+      list('AzureMachine').some(
+        (machine) => condition(machine, 'VMRunning')?.message?.includes('AuthorizationFailed') === true,
+      );
+    await until('refused', refused, dump);
+    azure.deny = undefined;
+    await until('the worker', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
+  });
+});
+
+test('while the Cluster is paused nothing happens', async () => {
+  world = await startWorld({ timeScale: 2000 });
+  await world.install();
+  applyBundle(world.client(), await adoptionBundle());
+  await until(
+    'the Paused condition',
+    () => world!.condition(world!.get('KubeadmControlPlane', KCP), 'Paused')?.status === 'True',
+    world.dump,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(world.azure.writes).toEqual([]);
+  expect(world.get('Machine', CPA)?.['status']?.nodeRef).toBeUndefined();
+  expect(world.get('AzureCluster', NAME)?.metadata.finalizers).toBeUndefined();
+  expect(world.get('AzureCluster', NAME)?.['status']).toBeUndefined();
+});
+
+test('an AzureMachine before its Cluster is refused by the webhook', async () => {
+  world = await startWorld({ timeScale: 2000 });
+  await world.install();
+  world.client().create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  const machine = (await adoptionBundle()).find((document) => document.kind === 'AzureMachine')!;
+  expect(() => world!.client().create(machine)).toThrow(/failed to get Cluster "demo\/demo": not found/);
+});
+
+test('a restart in the middle continues to three control-plane nodes', async () => {
+  const { client, get, list, restart, dump } = await pivot(() => undefined);
+  await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+  client().patch(
+    {
+      apiVersion: 'controlplane.cluster.x-k8s.io/v1beta2',
+      kind: 'KubeadmControlPlane',
+      namespace: NAMESPACE,
+      name: KCP,
+    },
+    { spec: { replicas: 3 } },
+  );
+  await until('a second Machine', () => list('Machine').length === 2, dump);
+  restart();
+  await until('the API again', () => world!.machines.listeningPort(VM, 6443) !== undefined);
+  await until('three nodes', () => get('KubeadmControlPlane', KCP)?.['status']?.readyReplicas === 3, dump);
+  expect(list('Machine')).toHaveLength(3);
+});
+
+test('scaling down deletes VM, NIC and NAT rule', async () => {
+  const { client, get, list, azure, dump } = await pivot(() => undefined);
+  await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+  workerPool('pool', '1', 2).forEach((document) => client().create(document));
+  await until('two workers', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 2, dump);
+  client().patch(
+    { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'MachineDeployment', namespace: NAMESPACE, name: 'pool' },
+    { spec: { replicas: 1 } },
+  );
+  await until('one worker', () => list('Machine').length === 2 && list('Node').length === 2, dump);
+  expect([...azure.resources.keys()].filter((key) => /networkinterfaces\/pool/.test(key))).toHaveLength(1);
+});
+
+test('a region without zones gets availability sets', async () => {
+  const { client, get, azure, dump } = await pivot(
+    (documents) => {
+      delete documents.get(`Machine/${CPA}`)!['spec'].failureDomain;
+      delete documents.get(`AzureMachine/${CPA}`)!['spec'].failureDomain;
+    },
+    (started) => void (started.azure.zones = []),
+  );
+  await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+  workerPool('pool', undefined, 1).forEach((document) => client().create(document));
+  await until('a worker', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
+  expect(azure.resources.has(path('Microsoft.Compute/availabilitySets', `${NAME}_pool-as`).toLowerCase())).toBe(true);
+});

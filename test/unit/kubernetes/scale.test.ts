@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { namespaceDocument, clusterDocument } from '#domain/cluster-api/cluster.ts';
+import { controlPlaneDocument } from '#domain/cluster-api/control-plane.ts';
+import { wellKnown } from '#domain/cluster-api/names.ts';
+import { ownerReferences } from '#domain/cluster-api/owners.ts';
+import { addOnLayers, installAddOn } from '../../../kubernetes/scale/add-ons.ts';
+import { ensureViewerAccess } from '../../../kubernetes/scale/access.ts';
+import { scaleControlPlane } from '../../../kubernetes/scale/control-plane.ts';
+import { classifyMachineProblem, viewMachine } from '../../../kubernetes/scale/machines.ts';
+import { readNodes } from '../../../kubernetes/scale/nodes.ts';
+import { scaleShard } from '../../../kubernetes/scale/pools.ts';
+import { condition, startWorld, type World } from './pivot-world.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld();
+  world.system.create(namespaceDocument(world.plan) as never);
+  world.system.create(clusterDocument(world.plan) as never);
+  world.system.create(controlPlaneDocument(world.plan) as never);
+});
+afterEach(() => world.close());
+
+/** A machine and its AzureMachine, as the controllers make them. */
+function machine(
+  name: string,
+  labels: Record<string, string>,
+  options: { ready?: boolean; zone?: string; azure?: Record<string, unknown> } = {},
+): void {
+  const metadata = { name, namespace: 'demo', labels: { [wellKnown.clusterName]: 'demo', ...labels } };
+  world.system.create({
+    apiVersion: 'cluster.x-k8s.io/v1beta2',
+    kind: 'Machine',
+    metadata,
+    spec: {
+      clusterName: 'demo',
+      failureDomain: options.zone ?? '1',
+      bootstrap: { dataSecretName: name },
+      infrastructureRef: { apiGroup: 'i', kind: 'AzureMachine', name },
+    },
+  });
+  world.system.create({
+    apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta1',
+    kind: 'AzureMachine',
+    metadata,
+    spec: {},
+  });
+  const patch = (apiVersion: string, kind: string, status: Record<string, unknown>) =>
+    world.system.patch({ apiVersion, kind, namespace: 'demo', name }, { status }, 'status');
+  if (options.ready === true)
+    patch('cluster.x-k8s.io/v1beta2', 'Machine', { nodeRef: { name }, conditions: [condition('Ready')] });
+  if (options.azure !== undefined) patch('infrastructure.cluster.x-k8s.io/v1beta1', 'AzureMachine', options.azure);
+}
+
+const quota =
+  'OperationNotAllowed: Operation could not be completed as it results in exceeding approved standardDSv5Family Cores quota';
+const controlPlaneLabels = { [wellKnown.controlPlane]: '' };
+
+describe('scaling the control plane', () => {
+  const call = (state?: any): Promise<any> => scaleControlPlane({ client: world.client, plan: world.plan }, state);
+
+  test('asks for the replicas once, tells who is waited for, and ends with the health check', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    expect(await call()).toMatchObject({
+      status: 'wait',
+      sentence: '1 of 3 ready · the next machine',
+      progress: { done: 1, total: 3 },
+    });
+    expect(world.system.get(ownerReferences(world.plan).controlPlane)).toMatchObject({ spec: { replicas: 3 } });
+    machine('cp-b', controlPlaneLabels, { ready: true, zone: '2' });
+    machine('cp-c', controlPlaneLabels, { zone: '3', azure: { ready: true } });
+    expect(await call()).toMatchObject({ sentence: '2 of 3 ready · waiting for cp-c (zone 3): joining' });
+    world.system.patch(
+      { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine', namespace: 'demo', name: 'cp-c' },
+      { status: { nodeRef: { name: 'cp-c' }, conditions: [condition('Ready')] } },
+      'status',
+    );
+    world.status('controlPlane', { upToDateReplicas: 3 });
+    expect(await call()).toEqual({ status: 'done', value: { replicas: 3 }, sentence: '3 of 3 ready' });
+    expect(
+      world.system.get({
+        apiVersion: 'cluster.x-k8s.io/v1beta2',
+        kind: 'MachineHealthCheck',
+        namespace: 'demo',
+        name: 'demo-control-plane',
+      }),
+    ).toBeDefined();
+  });
+
+  test('a machine the controller gave up on fails at once with its one root cause', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    machine('cp-b', controlPlaneLabels, { azure: { failureReason: 'CreateError', failureMessage: quota } });
+    expect(await call()).toMatchObject({
+      status: 'failed',
+      error: { code: 'CAP-6001', where: 'Machine cp-b', cause: expect.stringContaining('standardDSv5Family') },
+    });
+  });
+
+  test('a problem the controller retries is shown, and is the end only when it stays', async () => {
+    machine('cp-b', controlPlaneLabels, {
+      azure: { conditions: [{ ...condition('VMRunning', 'False', 'SkuNotAvailable in zone 2'), severity: 'Error' }] },
+    });
+    let outcome: any = await call();
+    expect(outcome).toMatchObject({ status: 'wait', sentence: expect.stringContaining('SkuNotAvailable') });
+    for (let look = 0; look < 40 && outcome.status === 'wait'; look++) outcome = await call(outcome.state);
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'CAP-6002' } });
+  });
+});
+
+describe('scaling a pool in one zone', () => {
+  const call = (replicas?: number): Promise<any> => {
+    const general = world.plan.pools[0]!;
+    const shard = replicas === undefined ? general.shards[0]! : { ...general.shards[0]!, replicas };
+    return scaleShard({
+      client: world.client,
+      plan: world.plan,
+      observed: world.context.observed,
+      pool: general,
+      shard,
+    });
+  };
+
+  test('creates templates, secret, deployment and health check with their owners, and follows the machines', async () => {
+    expect(await call()).toMatchObject({ status: 'wait', sentence: '0 of 2 ready · the machines of demo-general-1' });
+    const template = world.system.get({
+      apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta1',
+      kind: 'AzureMachineTemplate',
+      namespace: 'demo',
+      name: 'demo-general-1',
+    })!;
+    const secret = world.system.get({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      namespace: 'demo',
+      name: 'demo-general-1-azure-json',
+    })!;
+    expect(secret.metadata.ownerReferences).toMatchObject([
+      { kind: 'AzureMachineTemplate', uid: template.metadata.uid },
+    ]);
+    const labels = { [wellKnown.deploymentName]: 'demo-general-1' };
+    machine('w1', labels, { ready: true });
+    machine('w2', labels, { ready: true });
+    expect(await call()).toMatchObject({ status: 'done', value: { replicas: 2 } });
+    expect(await call(3)).toMatchObject({ status: 'wait', progress: { done: 2, total: 3 } });
+    expect(
+      world.system.get({
+        apiVersion: 'cluster.x-k8s.io/v1beta2',
+        kind: 'MachineDeployment',
+        namespace: 'demo',
+        name: 'demo-general-1',
+      }),
+    ).toMatchObject({ spec: { replicas: 3, template: { spec: { failureDomain: '1' } } } });
+  });
+
+  test('an interruption before the deployment repeats what it needs', async () => {
+    world.api.faults.failNext({ method: 'PATCH', path: /kubeadmconfigtemplates/, times: 1, status: 500 });
+    expect(await call()).toMatchObject({ status: 'wait', retryAfter: 5 });
+    expect(await call()).toMatchObject({ status: 'wait', sentence: expect.stringContaining('0 of 2') });
+  });
+});
+
+describe('machines and nodes', () => {
+  test('root causes are sorted by the Azure codes they quote', () => {
+    expect(classifyMachineProblem(quota)).toBe('CAP-6001');
+    expect(classifyMachineProblem('ZonalAllocationFailed')).toBe('CAP-6002');
+    expect(classifyMachineProblem("ImageNotFound: the image '/x' is not found")).toBe('CAP-6003');
+    expect(classifyMachineProblem('AuthorizationFailed: the client does not have authorization')).toBe('CAP-6004');
+    expect(classifyMachineProblem('cloud-init failed')).toBe('CAP-6005');
+    expect(classifyMachineProblem('something else')).toBe('CAP-6006');
+  });
+
+  test('a machine says where it stands', () => {
+    const base: any = { apiVersion: 'v', kind: 'Machine', metadata: { name: 'm' }, spec: { bootstrap: {} } };
+    expect(viewMachine(base, undefined).stage).toBe('waiting for bootstrap data');
+    expect(viewMachine({ ...base, spec: { bootstrap: { dataSecretName: 'm' } } }, undefined).stage).toBe('creating');
+    expect(viewMachine({ ...base, metadata: { name: 'm', deletionTimestamp: 'x' } }, undefined).stage).toBe('deleting');
+  });
+
+  test('the node list names role, pool, zone and machine', async () => {
+    machine('w1', { [wellKnown.pool]: 'general' }, { ready: true, zone: '2' });
+    world.system.create({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'w1', labels: { 'topology.kubernetes.io/zone': 'westeurope-2' } },
+      status: { conditions: [{ type: 'Ready', status: 'False' }] },
+    });
+    expect(await readNodes(world.client, world.plan)).toMatchObject({
+      value: {
+        nodes: [
+          { name: world.plan.controlPlane.machineName, role: 'controlPlane', zone: '1', ready: true },
+          { name: 'w1', role: 'worker', pool: 'general', zone: '2', ready: false, machine: 'w1' },
+        ],
+      },
+    });
+  });
+});
+
+describe('add-ons', () => {
+  const addOn = (patch: Record<string, unknown> = {}): any => ({
+    name: 'web',
+    namespace: 'web',
+    namespaceLabels: { 'spectrocloud.com/connection': 'proxy' },
+    layer: 0,
+    manifests: [
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\ndata: { a: "1" }\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: { name: web }\nrules: []',
+    ],
+    ...patch,
+  });
+
+  test('go into their namespace with its labels; cluster-wide objects stay cluster-wide', async () => {
+    expect(await installAddOn(world.client, addOn())).toEqual({
+      status: 'done',
+      value: { objects: 2 },
+      sentence: 'web',
+    });
+    expect(world.system.get({ apiVersion: 'v1', kind: 'Namespace', name: 'web' })!.metadata.labels).toMatchObject({
+      'spectrocloud.com/connection': 'proxy',
+    });
+    expect(world.system.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'web', name: 'c' })).toBeDefined();
+    expect(
+      world.system.get({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'web' })!.metadata
+        .namespace,
+    ).toBeUndefined();
+  });
+
+  test('wait for their workloads', async () => {
+    const deployment =
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: d }\nspec: { selector: { matchLabels: { a: b } }, template: { metadata: { labels: { a: b } }, spec: { containers: [{ name: c, image: i }] } } }';
+    expect(await installAddOn(world.client, addOn({ manifests: [deployment] }))).toMatchObject({
+      status: 'wait',
+      sentence: expect.stringContaining('web: Deployment d'),
+    });
+  });
+
+  test('fail apart from each other with a code: broken YAML, unknown kind, fields of another manager', async () => {
+    expect(await installAddOn(world.client, addOn({ manifests: ['a: ['] }))).toMatchObject({
+      error: { code: 'CAP-6101', where: 'add-on web, manifest 1' },
+    });
+    expect(
+      await installAddOn(world.client, addOn({ manifests: ['apiVersion: x.io/v1\nkind: X\nmetadata: { name: x }'] })),
+    ).toMatchObject({ error: { code: 'CAP-6102' } });
+    await installAddOn(world.client, addOn());
+    await world.client.apply(
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'web' }, data: { a: '2' } },
+      { force: true, fieldManager: 'operator' },
+    );
+    expect(await installAddOn(world.client, addOn())).toMatchObject({ status: 'failed', error: { code: 'CAP-6104' } });
+  });
+
+  test('are sorted into layers', () => {
+    const layers = addOnLayers([addOn({ name: 'b', layer: 5 }), addOn({ name: 'a' }), addOn({ name: 'c', layer: 5 })]);
+    expect(layers.map((layer) => layer.map((item) => item.name))).toEqual([['a'], ['b', 'c']]);
+  });
+
+  test('viewers are bound to Kubernetes own ClusterRole view', async () => {
+    expect(await ensureViewerAccess(world.client)).toMatchObject({ status: 'done' });
+    expect(await ensureViewerAccess(world.client)).toMatchObject({ status: 'done' });
+  });
+});

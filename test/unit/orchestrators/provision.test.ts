@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { shapeOf } from '#domain/plan/shape.ts';
+import { done, failed, wait } from '#domain/outcome.ts';
+import { provisionSteps } from '#domain/steps.ts';
+import { type FakeActivity, runOrchestration, testRef } from '../../support/orchestration.ts';
+import { samplePlan } from '../../support/sample-plan.ts';
+
+const shape = shapeOf(samplePlan({ spec: { addOns: [addOn('a', 0), addOn('b', 0), addOn('c', 5)] } }));
+
+function addOn(name: string, layer: number) {
+  return { name, layer, manifests: ['kind: X'] };
+}
+
+/** Activities that succeed at once; `change` may answer otherwise. */
+function activities(change: FakeActivity = () => done({})): FakeActivity {
+  return (name, input) => {
+    const answer = change(name, input);
+    if (answer.status !== 'done' || Object.keys(answer.value).length > 0) return answer;
+    if (name === 'runPreflight' || name === 'planUpdate') return done(shape);
+    if (name === 'planImageCopy') return done({ slices: 3, bytes: 10 });
+    if (name === 'ensureWorkerPool') return done({ nodes: 5 });
+    return done({});
+  };
+}
+
+const position = (calls: readonly string[], call: string) => {
+  expect(calls).toContain(call);
+  return calls.indexOf(call);
+};
+
+describe('the provision', () => {
+  it('reports every step from running to done, in an order that respects what each needs', () => {
+    const { result, trace } = runOrchestration('provisionCluster', testRef, activities());
+    expect(result).toEqual({ status: 'done', value: {} });
+    for (const step of provisionSteps) {
+      const started = position(trace.calls, `reportStep(${step.id}):running`);
+      expect(position(trace.calls, `reportStep(${step.id}):done`)).toBeGreaterThan(started);
+      for (const need of step.needs) expect(position(trace.calls, `reportStep(${need}):done`)).toBeLessThan(started);
+    }
+    expect(trace.calls.at(-1)).toBe('finishOperation');
+  });
+
+  it('copies the image between the container and the image resource', () => {
+    const { trace } = runOrchestration('provisionCluster', testRef, activities());
+    const order = [
+      'ensureResource(image):blobContainer',
+      'planImageCopy',
+      'copyImageSlice:2',
+      'finishImageCopy',
+      'ensureResource(image):image',
+    ];
+    const positions = order.map((call) => position(trace.calls, call));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
+  it('installs add-ons layer by layer', () => {
+    const { trace } = runOrchestration('provisionCluster', testRef, activities());
+    expect(trace.calls.filter((call) => call.startsWith('ensureAddOn'))).toEqual([
+      'ensureAddOn:a',
+      'ensureAddOn:b',
+      'ensureAddOn:c',
+    ]);
+  });
+
+  it('makes nothing when preflight fails, and ends with its error', () => {
+    const error = { code: 'CAP-9001' as const, message: 'quota' };
+    const { result, trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'runPreflight' ? failed(error) : done({}))),
+    );
+    expect(result).toEqual({ status: 'failed', error });
+    expect(trace.calls).toEqual([
+      'reportStep(preflight):running',
+      'runPreflight',
+      'reportStep(preflight):failed',
+      'finishOperation',
+    ]);
+  });
+
+  it.each([
+    'createKeys',
+    'ensureResource',
+    'waitForApi',
+    'installAgent',
+    'pivotCluster',
+    'scaleControlPlane',
+    'ensureWorkerPool',
+    'ensureAddOn',
+    'copyImageSlice',
+  ])('stops after the stage in which %s fails, and always ends the operation', (broken) => {
+    const error = { code: 'CAP-9001' as const, message: 'no' };
+    const { result, trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === broken ? failed(error) : done({}))),
+    );
+    expect(result).toEqual({ status: 'failed', error });
+    expect(trace.calls.at(-1)).toBe('finishOperation');
+    expect(trace.calls).not.toContain('reportStep(finish):running');
+  });
+
+  it('stops when an activity says that somebody cancelled', () => {
+    const { result, trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'installAgent' ? { status: 'cancelled' } : done({}))),
+    );
+    expect(result).toEqual({ status: 'cancelled' });
+    expect(trace.calls).not.toContain('pivotCluster');
+    expect(trace.calls.at(-1)).toBe('finishOperation');
+  });
+
+  it('is deterministic: the same answers give the same calls', () => {
+    const run = () => runOrchestration('provisionCluster', testRef, activities()).trace.calls;
+    expect(run()).toEqual(run());
+  });
+});
+
+describe('a changed document', () => {
+  it('scales control plane and pools, and nothing else', () => {
+    const { result, trace } = runOrchestration('updateCluster', testRef, activities());
+    expect(result).toMatchObject({ status: 'done' });
+    expect(trace.calls.filter((call) => !call.startsWith('reportStep'))).toEqual([
+      'planUpdate',
+      'scaleControlPlane',
+      'ensureWorkerPool:general',
+      'finishOperation',
+    ]);
+  });
+});
+
+describe('the waiting loop', () => {
+  const job = { activity: 'waitForApi', input: { ref: testRef, step: 'controlPlane' }, boundSeconds: 3600 };
+
+  it('waits as long as it is told, hands the state back, and keeps each execution short', () => {
+    let calls = 0;
+    const { result, trace } = runOrchestration('pursue', job, (_name, input) => {
+      expect(input['state']).toEqual(calls === 0 ? undefined : { seen: calls });
+      calls++;
+      return calls === 100 ? done({}) : wait(10, { state: { seen: calls } });
+    });
+    expect(result).toMatchObject({ status: 'done' });
+    expect(calls).toBe(100);
+    expect(trace.elapsed).toBeGreaterThanOrEqual(990_000);
+    expect(trace.longest).toBeLessThanOrEqual(100);
+  });
+
+  it('gives up at its bound and says what was seen last', () => {
+    const { result, trace } = runOrchestration('pursue', job, () => wait(60, { sentence: 'VM is creating' }));
+    expect(result).toMatchObject({
+      status: 'failed',
+      error: { code: 'CAP-9006', cause: 'It was last seen: VM is creating' },
+    });
+    expect(trace.elapsed).toBeLessThan(3_700_000);
+  });
+
+  it('runs faster with a time scale, but never gives up sooner than a machine can work', () => {
+    const fast = { ...job, input: { ...job.input, ref: { ...testRef, timeScale: 300 } }, boundSeconds: 600 };
+    const { trace } = runOrchestration('pursue', fast, () => wait(30));
+    expect(trace.elapsed).toBeGreaterThanOrEqual(180_000);
+  });
+});
