@@ -59,8 +59,11 @@ export interface EnsureRequest {
   readonly resource: PlannedResource;
   /** What the previous `wait` gave back. */
   readonly poller?: string;
-  /** Cloud-init of the first machine, plain text. */
-  readonly customData?: Secret;
+  /**
+   * Cloud-init of the first machine, plain text. As a function it is asked for only when the machine is about to be
+   * created, which may be any of the calls: give it every time.
+   */
+  readonly customData?: Secret | (() => Promise<Secret>);
   /** Outputs of finished resources by their key in the plan. */
   readonly outputs: Readonly<Record<string, ResourceOutputs>>;
   /** Adopt a resource of the right name that carries no tag of this cluster. */

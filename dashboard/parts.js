@@ -26,8 +26,8 @@ function factList(document, now) {
     ['Resource group', spec.azure.resourceGroup],
     [status.operation.kind, time === undefined ? 'recorded' : duration(time)],
     ['Ends about', about === undefined ? undefined : timeOfDay(about)],
-    ['API server', status.endpoints.api],
     ['Generation', `${status.observedGeneration} of ${status.generation}`],
+    ['API server', status.endpoints.api],
   ].filter(([, value]) => value !== undefined);
 }
 
@@ -42,7 +42,9 @@ export function showFacts(document, now) {
     element(
       'dl',
       {},
-      ...facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
+      ...facts.map(([name, value]) =>
+        element(name === 'API server' ? 'div.wide' : 'div', {}, element('dt', {}, name), element('dd', {}, value)),
+      ),
     ),
   ]);
 }

@@ -24,5 +24,6 @@ export function timeOfDay(iso) {
 export function ticks(milliseconds) {
   const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
   const step = (steps.find((seconds) => milliseconds / (seconds * 1000) <= 5) ?? 14_400) * 1000;
-  return Array.from({ length: Math.floor(milliseconds / step) + 1 }, (_, index) => index * step);
+  // A mark at the very end has no room for its text.
+  return Array.from({ length: Math.floor((0.93 * milliseconds) / step) + 1 }, (_, index) => index * step);
 }

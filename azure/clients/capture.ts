@@ -78,11 +78,18 @@ export async function call<Value>(run: () => Promise<Value>): Promise<CallResult
     return { ok: true, value, last: scope.last };
   } catch (error) {
     const failure =
-      scope.last !== undefined && describesFailure(scope.last)
+      scope.last !== undefined && describesFailure(scope.last) && !isBrokenConnection(error)
         ? failureOf(scope.last, Date.now())
         : transportFailure(error);
     return { ok: false, failure, last: scope.last };
   }
+}
+
+/** A connection that broke after an earlier answer of the same call (a token challenge, a page of a list). */
+function isBrokenConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  return error.name === 'AbortError' || (typeof code === 'string' && /^(E[A-Z]+|REQUEST_SEND_ERROR)$/.test(code));
 }
 
 function describesFailure(exchange: Exchange): boolean {

@@ -1,5 +1,8 @@
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 
+/** An answer that takes longer is given up; AKS may think 15 s before its first one (azure-recordings/README.md). */
+const requestTimeout = 60_000;
+
 const loopback = /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/;
 
 /**
@@ -29,7 +32,14 @@ export async function createHttpClient(gateway: URL | undefined): Promise<HttpCl
     '@azure/core-rest-pipeline'
   );
   const direct = createDefaultHttpClient();
-  if (gateway === undefined) return direct;
+  if (gateway === undefined) {
+    return {
+      sendRequest(request) {
+        if (request.timeout === 0) request.timeout = requestTimeout;
+        return direct.sendRequest(request);
+      },
+    };
+  }
   return {
     async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
       const url = new URL(request.url);
@@ -39,8 +49,12 @@ export async function createHttpClient(gateway: URL | undefined): Promise<HttpCl
         ...request,
         url: `${gateway.origin}${url.pathname}${url.search}`,
         headers,
+        timeout: request.timeout === 0 ? requestTimeout : request.timeout,
         allowInsecureConnection: true,
       });
+      // A proxy of the machine is for the way to Azure, not for the gateway beside us.
+      delete rerouted.agent;
+      delete rerouted.proxySettings;
       const response = await direct.sendRequest(rerouted);
       response.request = request;
       return response;

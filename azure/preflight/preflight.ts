@@ -7,6 +7,7 @@ import { addressCheck, coreChecks, nameCheck, passed, sizeChecks, versionCheck }
 import { machineResourceCount } from './demand.ts';
 import { criticalPath } from './duration.ts';
 import { type Existing, readExisting } from './existing.ts';
+import { galleryCheck } from './gallery-check.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
 import { foreignChecks, networkCheck, permissionCheck, providerChecks } from './readings.ts';
 
@@ -34,7 +35,9 @@ export function preflight(
       networkCheck(plan),
       ...(await foreignChecks(clients, plan)),
     ];
-    if (plan.image.sourceUrl !== undefined) {
+    if (plan.image.sourceUrl === undefined) {
+      checks.push(await galleryCheck(connection, plan));
+    } else {
       const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
       const state = facts.storageAccountExists ? 'there already' : 'free';
       checks.push(

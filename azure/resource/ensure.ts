@@ -19,6 +19,7 @@ interface Work<Body> {
   readonly clients: Clients;
   readonly id: ArmId;
   readonly state: PollerState;
+  readonly customData: EnsureRequest['customData'];
 }
 
 /** States in which somebody is working on the resource; a write now would be refused or get in the way. */
@@ -33,12 +34,13 @@ export async function ensureKind<Body>(
   definition: KindDefinition<Body>,
   request: EnsureRequest,
 ): Promise<EnsureOutcome> {
-  const { poller, ...rest } = request;
+  const { poller, customData, ...rest } = request;
   const input: SpecInput = { ...rest, cloud: connection.cloud };
   const identified = definition.identify?.(input) ?? request.resource.id;
   if (isCapstanError(identified)) return { status: 'failed', error: identified };
   const id = parseArmId(identified);
-  const work = { definition, input, id, clients: connection.clients(id.subscriptionId), state: decodePoller(poller) };
+  const clients = connection.clients(id.subscriptionId);
+  const work = { definition, input, id, clients, customData, state: decodePoller(poller) };
   if (work.state.operation !== undefined) {
     const polled = await continueOperation(work, work.state.operation);
     if (polled !== 'read again') return polled;
@@ -80,7 +82,7 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
       definition.ownership === 'shared' ? await joinShared(clients, id, described, input.plan.name) : undefined;
     if (joined !== undefined && !joined.ok) return judge(work, joined.failure, {});
   }
-  const parameters = definition.desired(input, existing);
+  const parameters = definition.desired(await withCustomData(work, existing), existing);
   if (isCapstanError(parameters)) return failed(parameters);
   if (parameters === undefined) {
     if (existing === undefined) throw new Error(`${definition.kind}: nothing exists and nothing is desired`);
@@ -91,6 +93,14 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
     );
   }
   return write(work, parameters, existing);
+}
+
+/** Cloud-init holds keys, so it is fetched only for the call that may create the machine. */
+async function withCustomData<Body>(work: Work<Body>, existing: Body | undefined): Promise<SpecInput> {
+  const { input, customData, definition } = work;
+  const settled = existing !== undefined && definition.describe(existing).provisioningState !== 'Failed';
+  if (customData === undefined || settled) return input;
+  return { ...input, customData: typeof customData === 'function' ? await customData() : customData };
 }
 
 async function write<Body>(work: Work<Body>, parameters: Body, existing: Body | undefined): Promise<EnsureOutcome> {

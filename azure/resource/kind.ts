@@ -1,5 +1,6 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { ResourceKind } from '#domain/plan/types.ts';
+import type { Secret } from '#domain/secret.ts';
 import type { Clients } from '../clients/clients.ts';
 import type { Cloud } from '../clients/cloud.ts';
 import type { EnsureRequest, ResourceOutputs } from '../types.ts';
@@ -22,8 +23,9 @@ export type Started<Body> = { readonly body: Body } | { readonly poller: PollerP
 export type PollerFamily = 'network' | 'compute' | 'storage' | 'resources';
 
 /** What the desired state of a resource is computed from. Pure data. */
-export interface SpecInput extends Omit<EnsureRequest, 'poller'> {
+export interface SpecInput extends Omit<EnsureRequest, 'poller' | 'customData'> {
   readonly cloud: Cloud;
+  readonly customData?: Secret;
 }
 
 /** Fields that every kind of resource shows in the same place. */

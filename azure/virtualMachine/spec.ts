@@ -69,8 +69,10 @@ export function virtualMachineSpec(
 ): VirtualMachine | CapstanError | undefined {
   if (existing !== undefined && existing.provisioningState !== 'Failed') return undefined;
   const { plan, resource, customData } = input;
-  const encoded = customData === undefined ? undefined : Buffer.from(customData.reveal(), 'utf8').toString('base64');
-  if (encoded !== undefined && encoded.length > customDataLimit) {
+  // A machine without its cloud-init would boot into nothing, and custom data cannot be added later.
+  if (customData === undefined) throw new Error(`no cloud-init was given for ${resource.name}`);
+  const encoded = Buffer.from(customData.reveal(), 'utf8').toString('base64');
+  if (encoded.length > customDataLimit) {
     return capstanError('CAP-3010', `The cloud-init of ${resource.name} is larger than Azure takes.`, {
       where: resource.id,
       cause: `custom data of ${encoded.length} characters, the limit is ${customDataLimit}`,
@@ -86,7 +88,7 @@ export function virtualMachineSpec(
     osProfile: {
       computerName: resource.name,
       adminUsername: 'capi',
-      ...(encoded === undefined ? {} : { customData: encoded }),
+      customData: encoded,
       linuxConfiguration: {
         disablePasswordAuthentication: true,
         ssh: { publicKeys: sshKeys(plan.spec.sshKeys) },

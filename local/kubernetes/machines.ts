@@ -4,12 +4,13 @@ import type { AzureForMachines, BootedMachine, MachineHost } from '#local/azure/
 import { createSimulatedApi } from './api/index.ts';
 import { planOf, startBoot } from './boot/boot.ts';
 import type { BootWorld } from './boot/boot.ts';
-import { initialiseCluster, openCluster } from './boot/cluster.ts';
+import { initialiseCluster } from './boot/cluster.ts';
 import type { Cluster } from './boot/cluster.ts';
 import type { InitPlan, JoinPlan } from './boot/kubeadm.ts';
-import { fingerprint, publicKeyHash } from './boot/pki.ts';
-import type { ClusterRecord, MachineRecord } from './boot/records.ts';
+import type { MachineRecord, Records } from './boot/records.ts';
 import { openRecords } from './boot/records.ts';
+import { checkDiscovery, openClusterRegistry } from './boot/registry.ts';
+import type { ClusterRegistry } from './boot/registry.ts';
 import type { CreateSimulatedApi, SimulatedApi } from './contract.ts';
 
 /** A cluster as the observation doors and tests see it. */
@@ -29,10 +30,13 @@ export interface SimulatedMachines extends MachineHost {
 }
 
 interface Guest {
+  /** Its id is in lower case: Azure's ids have no case. */
   readonly machine: BootedMachine;
   readonly record: MachineRecord;
   boot: { cancel(): void } | undefined;
 }
+
+const idOf = (id: string): string => id.toLowerCase();
 
 /**
  * Creates the machine host. A machine that boots with Capstan's (or Cluster API's) cloud-init becomes a Kubernetes node; the
@@ -45,164 +49,119 @@ export function createMachineHost(
   azure: AzureForMachines,
   options: { directory: string; createApi?: CreateSimulatedApi },
 ): SimulatedMachines {
-  const machineRecords = openRecords<MachineRecord>(join(options.directory, 'machines'));
-  const clusterRecords = openRecords<ClusterRecord>(join(options.directory, 'clusters'));
+  const records = openRecords<MachineRecord>(join(options.directory, 'machines'));
   const guests = new Map<string, Guest>();
-  const clusters = new Map<string, Cluster>();
-  const idOf = (id: string): string => id.toLowerCase();
   let closed = false;
-  const save = (record: MachineRecord): void => {
-    if (!closed) machineRecords.save(record.id, record);
-  };
-
-  const open = (record: ClusterRecord): Cluster => {
-    const existing = clusters.get(record.key);
-    if (existing !== undefined) return existing;
-    const directory = join(options.directory, 'clusters');
-    const cluster = openCluster({ directory, record, azure, createApi: options.createApi ?? createSimulatedApi });
-    clusters.set(record.key, cluster);
-    return cluster;
-  };
-  const clusterOf = (guest: Guest): Cluster | undefined => {
-    const key = guest.record.clusterKey;
-    if (key === undefined) return undefined;
-    const record = clusterRecords.load(key);
-    return clusters.get(key) ?? (record === undefined ? undefined : open(record));
-  };
-  const reachable = (plan: JoinPlan): Cluster | undefined => {
-    const port = azure.resolveLoadBalancer(plan.endpointHost, plan.endpointPort);
-    return port === undefined ? undefined : [...clusters.values()].find((cluster) => cluster.ownsPort(port));
-  };
-  const enter = async (guest: Guest, cluster: Cluster, plan: InitPlan | JoinPlan): Promise<void> => {
-    guest.record.clusterKey = cluster.record.key;
-    guest.record.nodeName = plan.node.name;
-    save(guest.record);
-    const machine = { ...guest.machine, id: idOf(guest.machine.id) };
-    if (plan.authority === undefined) cluster.joinWorker(machine, plan.node);
-    else await cluster.joinControlPlane(machine, plan.node, plan.authority);
-  };
-  const worldOf = (guest: Guest): BootWorld => ({
-    clock: azure.clock,
-    save: () => save(guest.record),
-    init: async (plan) => {
-      const record = clusterRecordOf(plan, guest.machine);
-      clusterRecords.save(record.key, record);
-      const cluster = open(record);
-      initialiseCluster(cluster, plan);
-      await enter(guest, cluster, plan);
-    },
-    discover: (plan) => {
-      const cluster = reachable(plan);
-      return cluster === undefined ? undefined : checkDiscovery(cluster, plan);
-    },
-    join: async (plan) => {
-      const cluster = reachable(plan) ?? clusterOf(guest);
-      if (cluster === undefined)
-        throw new Error(`the API server ${plan.endpointHost} stopped answering during the join`);
-      await enter(guest, cluster, plan);
-    },
+  const registry = openClusterRegistry(azure, {
+    directory: options.directory,
+    createApi: options.createApi ?? createSimulatedApi,
+    knows: (key, nodeName) => records.all().some((record) => record.clusterKey === key && record.nodeName === nodeName),
+  });
+  const runner = createRunner(azure, registry, (record) => {
+    if (!closed) records.save(record.id, record);
   });
 
-  const resume = async (guest: Guest): Promise<void> => {
-    const cluster = clusterOf(guest);
-    const plan = planOf(guest.machine);
-    if (cluster !== undefined && plan !== undefined) await enter(guest, cluster, plan);
-  };
-
   return {
-    start: (machine) => {
-      const id = idOf(machine.id);
-      if (closed || guests.has(id)) return;
-      const userData = createHash('sha256').update(machine.customData).digest('hex');
-      const known = machineRecords.load(id);
-      const record: MachineRecord =
-        known?.userData === userData ? known : { id, userData, state: 'booting', step: 0, console: '' };
-      const guest: Guest = { machine, record, boot: undefined };
-      guests.set(id, guest);
-      if (record.state === 'booting') guest.boot = startBoot(machine, record, worldOf(guest));
-      else if (record.state === 'running') {
-        resume(guest).catch((error: unknown) => {
-          record.console += `kubelet: the machine could not resume: ${error instanceof Error ? error.message : String(error)}\n`;
-        });
-      }
+    start: (given) => {
+      const machine = { ...given, id: idOf(given.id) };
+      if (closed || guests.has(machine.id)) return;
+      const guest: Guest = { machine, record: recordOf(records, machine), boot: undefined };
+      guests.set(machine.id, guest);
+      runner(guest);
     },
     stop: (machineId, reason) => {
       const id = idOf(machineId);
       const guest = guests.get(id);
       guest?.boot?.cancel();
       guests.delete(id);
-      const key = (guest?.record ?? machineRecords.load(id))?.clusterKey;
-      if (reason === 'deleted') machineRecords.remove(id);
-      const cluster = key === undefined ? undefined : clusters.get(key);
+      const key = (guest?.record ?? records.load(id))?.clusterKey;
+      if (reason === 'deleted') records.remove(id);
+      const cluster = key === undefined ? undefined : registry.find(key);
       if (cluster === undefined || key === undefined) return;
       cluster.leave(id, reason);
       const isMember = (other: MachineRecord): boolean => other.clusterKey === key && other.id !== id;
-      if (cluster.isAbandoned() && !machineRecords.all().some(isMember)) {
-        cluster.destroy();
-        clusters.delete(key);
-        clusterRecords.remove(key);
-      }
+      if (cluster.isAbandoned() && !records.all().some(isMember)) registry.remove(key);
     },
-    serialConsole: (machineId) =>
-      guests.get(idOf(machineId))?.record.console ?? machineRecords.load(idOf(machineId))?.console ?? '',
+    serialConsole: (machineId) => (guests.get(idOf(machineId))?.record ?? records.load(idOf(machineId)))?.console ?? '',
     listeningPort: (machineId, guestPort) => {
-      const id = idOf(machineId);
-      const guest = guests.get(id);
-      const cluster = guest === undefined ? undefined : clusters.get(guest.record.clusterKey ?? '');
-      return guestPort === 6443 ? cluster?.port(id) : undefined;
+      const guest = guests.get(idOf(machineId));
+      const key = guest?.record.clusterKey;
+      if (guestPort !== 6443 || guest === undefined || key === undefined) return undefined;
+      return registry.find(key)?.port(guest.machine.id);
     },
-    clusters: () =>
-      [...clusters.values()].map((cluster) => ({
-        key: cluster.record.key,
-        kubernetesVersion: cluster.record.version,
-        endpointHost: cluster.record.endpointHost,
-        nodes: cluster.nodeNames(),
-        api: cluster.api,
-      })),
+    clusters: () => registry.opened().map(describe),
     close: () => {
       closed = true;
       guests.forEach((guest) => guest.boot?.cancel());
       guests.clear();
-      clusters.forEach((cluster) => cluster.close());
-      clusters.clear();
+      registry.close();
     },
   };
 }
 
-/**
- * A second machine that runs `kubeadm init` with the same CA is a second cluster with an etcd of its own, as in reality:
- * the load balancer then sends callers to either. So the key holds the machine too.
- */
-function clusterRecordOf(plan: InitPlan, machine: BootedMachine): ClusterRecord {
-  const origin = createHash('sha256').update(machine.id.toLowerCase()).digest('hex').slice(0, 8);
+function describe(cluster: Cluster): SimulatedCluster {
   return {
-    key: `${fingerprint(plan.authority.certificate).slice(0, 16)}-${origin}`,
-    version: plan.version,
-    caCertificate: plan.authority.certificate,
-    endpointHost: plan.endpointHost,
-    endpointPort: plan.endpointPort,
-    serviceSubnet: plan.serviceSubnet,
-    certificateNames: plan.certificateNames,
+    key: cluster.record.key,
+    kubernetesVersion: cluster.record.version,
+    endpointHost: cluster.record.endpointHost,
+    nodes: cluster.nodeNames(),
+    api: cluster.api,
   };
 }
 
-/** Token-based discovery with CA pinning: the token must exist in the cluster, the CA must be one of the pinned ones. */
-function checkDiscovery(cluster: Cluster, plan: JoinPlan): { problem: string } | 'ready' {
-  const pin = publicKeyHash(cluster.record.caCertificate);
-  if (plan.caHashes.length > 0 && !plan.caHashes.includes(pin)) {
-    return {
-      problem: `cluster CA found in cluster-info ConfigMap is invalid: none of the public keys "${pin}" are pinned`,
-    };
-  }
-  const tokenId = plan.token.split('.')[0] ?? '';
-  const client = cluster.api.client('system:bootstrap:discovery', ['system:masters']);
-  const secret = client.get({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    namespace: 'kube-system',
-    name: `bootstrap-token-${tokenId}`,
+/** The remembered machine, or a new one: other user data under the same id means another machine. */
+function recordOf(records: Records<MachineRecord>, machine: BootedMachine): MachineRecord {
+  const userData = createHash('sha256').update(machine.customData).digest('hex');
+  const known = records.load(machine.id);
+  if (known?.userData === userData) return known;
+  return { id: machine.id, userData, state: 'booting', step: 0, console: '' };
+}
+
+/** Boots guests, or puts them back to work after a restart. */
+function createRunner(
+  azure: AzureForMachines,
+  registry: ClusterRegistry,
+  save: (record: MachineRecord) => void,
+): (guest: Guest) => void {
+  const enter = async (guest: Guest, cluster: Cluster, plan: InitPlan | JoinPlan): Promise<void> => {
+    guest.record.clusterKey = cluster.record.key;
+    guest.record.nodeName = plan.node.name;
+    save(guest.record);
+    if (plan.authority === undefined) cluster.joinWorker(guest.machine, plan.node);
+    else await cluster.joinControlPlane(guest.machine, plan.node, plan.authority);
+  };
+  const worldOf = (guest: Guest): BootWorld => ({
+    clock: azure.clock,
+    save: () => save(guest.record),
+    init: async (plan) => {
+      const cluster = registry.create(plan, guest.machine);
+      initialiseCluster(cluster, plan);
+      await enter(guest, cluster, plan);
+    },
+    discover: (plan) => {
+      const cluster = registry.reachable(plan);
+      return cluster === undefined ? undefined : checkDiscovery(cluster, plan);
+    },
+    join: async (plan) => {
+      const cluster = registry.reachable(plan) ?? registry.find(guest.record.clusterKey ?? '');
+      if (cluster === undefined)
+        throw new Error(`the API server ${plan.endpointHost} stopped answering during the join`);
+      await enter(guest, cluster, plan);
+    },
   });
-  if (secret === undefined)
-    return { problem: `could not find a JWS signature in the cluster-info ConfigMap for token ID "${tokenId}"` };
-  return 'ready';
+  const resume = async (guest: Guest): Promise<void> => {
+    const cluster = registry.find(guest.record.clusterKey ?? '');
+    const plan = planOf(guest.machine);
+    if (cluster !== undefined && plan !== undefined) await enter(guest, cluster, plan);
+  };
+  return (guest) => {
+    if (guest.record.state === 'booting') {
+      guest.boot = startBoot(guest.machine, guest.record, worldOf(guest));
+      return;
+    }
+    if (guest.record.state === 'failed') return;
+    resume(guest).catch((error: unknown) => {
+      guest.record.console += `kubelet: the machine could not resume: ${error instanceof Error ? error.message : String(error)}\n`;
+    });
+  };
 }

@@ -29,7 +29,7 @@ export async function followRequest(requestId: string, options: FollowOptions): 
     const document = await doors.status(cluster);
     if (document !== undefined && (known || document.status.operation.requestId === requestId)) {
       await options.onDocument(document);
-      await events();
+      await events(finished(document));
       if (finished(document)) return endingOf(document);
     }
     await sleep(interval, undefined, { signal });
@@ -53,7 +53,7 @@ export async function followOperation(options: FollowOptions): Promise<Ending> {
     const document = await options.doors.status(options.cluster);
     if (document !== undefined) {
       await options.onDocument(document);
-      await events();
+      await events(finished(document));
       if (finished(document)) return endingOf(document);
     }
     await sleep(options.interval, undefined, { signal: options.signal });
@@ -65,11 +65,15 @@ function endingOf(document: StatusDocument): Ending {
   return { kind: phase === 'Ready' ? 'ready' : phase === 'Failed' ? 'failed' : 'other', document };
 }
 
-/** Hands every event on once, oldest first. */
-function eventReader(options: FollowOptions): () => Promise<void> {
+/** Hands every event on once, oldest first; looks less often than the status, which changes faster. */
+function eventReader(options: FollowOptions): (atOnce: boolean) => Promise<void> {
   const { doors, cluster } = options;
   let cursor: string | undefined;
-  return async () => {
+  let next = 0;
+  return async (atOnce) => {
+    const now = Date.now();
+    if (now < next && !atOnce) return;
+    next = now + 1500;
     const page = await doors.events(cluster, cursor);
     cursor = page.cursor ?? cursor;
     for (const event of page.events.toReversed()) options.onEvent(event);

@@ -201,7 +201,7 @@ function followOptions(session: Session): FollowOptions {
     doors: session.doors,
     cluster: session.cluster.document.metadata.name,
     signal: session.signal,
-    interval: 400,
+    interval: 500,
     async onDocument(document) {
       session.model = { ...session.model, document };
       rememberExpected(session.folder, document);
@@ -209,7 +209,7 @@ function followOptions(session: Session): FollowOptions {
     },
     onEvent(event) {
       // Steps and operations are in the picture already; what remains is how trouble was met.
-      if (!/^(step|operation|request)\./.test(event.type)) note(session, event.sentence);
+      if (!/^(step|operation|request|resource)\./.test(event.type)) note(session, event.sentence);
     },
   };
 }

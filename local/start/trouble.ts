@@ -30,8 +30,18 @@ export const orders: Readonly<Record<Exclude<Trouble, 'kill'>, Order>> = {
     sentence: 'break zone: Standard_D4s_v5 is not offered in zone 3 of westeurope',
   },
   keys: {
-    faults: [{ keys: { account: '*', deny: true } }],
-    sentence: 'break keys: storage accounts refuse shared keys and what is signed with them',
+    faults: [
+      {
+        policy: {
+          name: 'no-shared-keys',
+          effect: 'modify',
+          type: 'Microsoft.Storage/storageAccounts',
+          property: 'properties.allowSharedKeyAccess',
+          set: false,
+        },
+      },
+    ],
+    sentence: 'break keys: a policy of the subscription makes every new storage account refuse shared keys and SAS',
   },
   throttle: {
     faults: [

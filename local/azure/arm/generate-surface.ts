@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'arm-network': [
     'virtualNetworks',
     'subnets',
+    'virtualNetworkPeerings',
     'networkSecurityGroups',
     'securityRules',
     'routeTables',
@@ -29,6 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'arm-compute': [
     'virtualMachines',
+    'virtualMachineExtensions',
     'virtualMachineScaleSets',
     'disks',
     'snapshots',

@@ -43,6 +43,21 @@ export interface ClusterOptions {
   readonly record: ClusterRecord;
   readonly azure: AzureForMachines;
   readonly createApi: CreateSimulatedApi;
+  /** True while a machine with this node name exists in Azure, also when it has not been started (again) yet. */
+  readonly knows: (nodeName: string) => boolean;
+}
+
+function viewOf(members: ReadonlyMap<string, Member>, options: ClusterOptions): ClusterMachines {
+  const all = (): Member[] => [...members.values()];
+  const running = (): Member[] => all().filter((member) => member.running);
+  return {
+    byNode: (nodeName) => all().find((member) => member.nodeName === nodeName)?.machine,
+    exists: (nodeName) => all().some((member) => member.nodeName === nodeName) || options.knows(nodeName),
+    isRunning: (nodeName) => running().some((member) => member.nodeName === nodeName),
+    controlPlane: () => running().flatMap((member) => (member.endpoint === undefined ? [] : [member.machine])),
+    ownsPort: (port) => running().some((member) => member.endpoint?.port === port),
+    caCertificate: options.record.caCertificate,
+  };
 }
 
 /** Opens a cluster's store and prepares its controllers; they run while at least one control-plane machine runs. */
@@ -55,17 +70,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     api.client('system:node:simulator', ['system:masters', 'system:nodes', 'system:authenticated']);
   let manager: ControllerManager | undefined;
 
-  const running = (): Member[] => [...members.values()].filter((member) => member.running);
-  const machines: ClusterMachines = {
-    byNode: (nodeName) => [...members.values()].find((member) => member.nodeName === nodeName)?.machine,
-    isRunning: (nodeName) => running().some((member) => member.nodeName === nodeName),
-    controlPlane: () =>
-      running()
-        .filter((member) => member.endpoint !== undefined)
-        .map((member) => member.machine),
-    ownsPort: (port) => running().some((member) => member.endpoint?.port === port),
-    caCertificate: record.caCertificate,
-  };
+  const machines = viewOf(members, options);
   const settle = (nodeName: string): void => {
     const serves = machines.controlPlane().length > 0;
     if (serves && manager === undefined) manager = startControllers({ api, azure, machines, seed: record.key });

@@ -178,9 +178,7 @@ async function selfSign(
   request: { commonName: string; days: number; authority: boolean; dnsNames: readonly string[] },
 ): Promise<KeyPair> {
   const signer = await importKey(key);
-  const usage: x509.KeyUsageFlags = request.authority
-    ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment
-    : x509.KeyUsageFlags.digitalSignature;
+  const usage = request.authority ? x509.KeyUsageFlags.keyCertSign : x509.KeyUsageFlags.digitalSignature;
   const publicKey = await importPublic(signer.privateKey, signer.algorithm);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),

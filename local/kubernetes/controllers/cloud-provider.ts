@@ -30,7 +30,7 @@ export function createCloudProvider(context: ControllerContext): HostedControlle
           const node = kube.get(NODE, '', key.name);
           if (node === undefined) return undefined;
           const machine = machines.byNode(key.name);
-          if (machine === undefined) {
+          if (!machines.exists(key.name)) {
             kube.event(
               node,
               'Normal',
@@ -40,7 +40,7 @@ export function createCloudProvider(context: ControllerContext): HostedControlle
             kube.remove(node);
             return undefined;
           }
-          initialise(kube, node, providerIdOf(machine));
+          if (machine !== undefined) initialise(kube, node, providerIdOf(machine));
           return undefined;
         },
       },

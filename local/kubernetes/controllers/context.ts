@@ -7,8 +7,10 @@ import { createKube } from './objects.ts';
 
 /** The machines that make up one cluster, as the simulated hypervisor knows them. */
 export interface ClusterMachines {
-  /** The machine that registered under this node name, running or stopped; undefined once it is deleted. */
+  /** The machine that registered under this node name, once it was started. */
   readonly byNode: (nodeName: string) => BootedMachine | undefined;
+  /** False once the machine is deleted in Azure. */
+  readonly exists: (nodeName: string) => boolean;
   readonly isRunning: (nodeName: string) => boolean;
   /** Running machines that serve the API. */
   readonly controlPlane: () => readonly BootedMachine[];

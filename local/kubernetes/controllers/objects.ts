@@ -195,7 +195,7 @@ function recordEvent(
   const name = `${object.metadata.name}.${shortHash(`${object.metadata.uid ?? ''}${what.reason}${what.message}`, 12)}`;
   const at = new Date(options.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   try {
-    const existing = raw.get({ apiVersion: 'v1', kind: 'Event', namespace, name }) as EventObject | undefined;
+    const existing: EventObject | undefined = raw.get({ apiVersion: 'v1', kind: 'Event', namespace, name });
     if (existing !== undefined) {
       const patch = { count: (existing.count ?? 1) + 1, lastTimestamp: at };
       raw.patch({ apiVersion: 'v1', kind: 'Event', namespace, name }, patch);

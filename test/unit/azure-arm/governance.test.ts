@@ -179,7 +179,7 @@ describe('capacity', () => {
       },
     };
     change(body);
-    return await bench.call('PUT', `${COMPUTE}/virtualMachines/${name}?${COMPUTE_VERSION}`, body);
+    return bench.call('PUT', `${COMPUTE}/virtualMachines/${name}?${COMPUTE_VERSION}`, body);
   }
 
   test('quota counts the machines that exist and names what is missing', async () => {
@@ -198,6 +198,23 @@ describe('capacity', () => {
       currentValue: 4,
       limit: 6,
     });
+  });
+
+  test('a machine whose creation failed boots when the same PUT succeeds, and is off as soon as it is being deleted', async () => {
+    bench.arm.control.faults.add({
+      match: { resource: 'virtualMachines/one' },
+      action: { kind: 'operation-fails', code: 'AllocationFailed' },
+    });
+    await machine('one');
+    bench.settle();
+    expect(bench.machines.log).toEqual([]);
+    expect((await machine('one')).status).toBe(200);
+    bench.settle();
+    expect(bench.machines.log).toEqual(['start one']);
+    const id = `${COMPUTE}/virtualMachines/one`;
+    expect(bench.arm.directory.machineIdentityIds(id)).toEqual([]);
+    await bench.call('DELETE', `${id}?${COMPUTE_VERSION}`);
+    expect(bench.arm.directory.machineIdentityIds(id)).toBeUndefined();
   });
 
   test('restricted sizes and zones, regions without zones', async () => {

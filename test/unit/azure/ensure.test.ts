@@ -7,6 +7,7 @@ import { samplePlan } from '../../support/sample-plan.ts';
 
 let arm: FakeArm;
 let azure: Pick<Azure, 'ensure' | 'remove'>;
+let url: string;
 const outputs = { identity: { principalId: '99999999-9999-4999-8999-999999999999' } };
 
 beforeEach(async () => {
@@ -14,6 +15,7 @@ beforeEach(async () => {
   const gatewayUrl = await arm.start();
   process.env['IDENTITY_ENDPOINT'] = `${gatewayUrl}/msi/token`;
   process.env['IDENTITY_HEADER'] = 'x';
+  url = gatewayUrl;
   azure = createAzure({ environment: 'public', gatewayUrl });
 });
 afterEach(async () => {
@@ -116,6 +118,47 @@ describe('ensure', () => {
       status: 'failed',
       error: { code: 'CAP-3013' },
     });
+  });
+
+  it('asks for cloud-init only when the machine is about to be created, also after a wait', async () => {
+    const plan = samplePlan();
+    arm.planned.push({
+      method: 'PUT',
+      path: /virtualMachines/,
+      times: 1,
+      status: 429,
+      body: { error: { code: 'TooManyRequests' } },
+    });
+    let asked = 0;
+    const customData = () => {
+      asked++;
+      return Promise.resolve(new Secret('#cloud-config'));
+    };
+    let poller: string | undefined;
+    let last: EnsureOutcome | undefined;
+    for (let tries = 0; tries < 8 && last?.status !== 'done'; tries++) {
+      last = await azure.ensure({
+        plan,
+        resource: resource(plan, 'virtualMachine'),
+        outputs,
+        customData,
+        ...(poller === undefined ? {} : { poller }),
+      });
+      poller = last.status === 'wait' ? last.poller : undefined;
+      expect(poller ?? '').not.toContain('cloud-config');
+    }
+    expect(last?.status).toBe('done');
+    expect(asked).toBe(2);
+    expect(arm.writes().at(-1)?.body.properties.osProfile.customData).toBe(
+      Buffer.from('#cloud-config').toString('base64'),
+    );
+    await expect(
+      createAzure({ environment: 'public', gatewayUrl: url }).ensure({
+        plan: samplePlan({ name: 'other' }),
+        resource: resource(samplePlan({ name: 'other' }), 'virtualMachine'),
+        outputs,
+      }),
+    ).rejects.toThrow(/cloud-init/);
   });
 
   it('writes nothing over a resource that is not ours', async () => {

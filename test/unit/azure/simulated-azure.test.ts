@@ -255,6 +255,18 @@ describe('the sample cluster on the simulated Azure', () => {
     });
   });
 
+  it('checks an image of a gallery, and makes no storage for it', async () => {
+    const id =
+      '/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups/platform/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0';
+    const document = sampleDocument({ image: { gallery: { id } } }, 'gal');
+    const { facts } = value(await azure.readFacts(document, uid));
+    expect(facts.imageSource).toBeUndefined();
+    const plan = planCluster(document, facts, uid);
+    expect(plan.resources.some((resource) => resource.kind === 'storageAccount')).toBe(false);
+    const failed = value(await azure.preflight(plan, facts)).checks.filter((check) => !check.ok);
+    expect(failed).toMatchObject([{ id: 'galleryImage', error: { code: 'CAP-2016', where: id } }]);
+  });
+
   it('says what is not registered, not offered and not allowed by policy', async () => {
     const { facts } = value(await azure.readFacts(document, uid));
     const plan = planCluster(document, facts, uid);
@@ -282,5 +294,31 @@ describe('the sample cluster on the simulated Azure', () => {
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'CAP-3002' } });
     expect(JSON.stringify(outcome)).toContain('no-route-tables');
     arm.control.faults.clear();
+  });
+
+  it.each([
+    { kind: 'status', status: 503, code: 'ServiceUnavailable', message: 'try later' },
+    { kind: 'status', status: 429, code: 'TooManyRequests', message: 'slow down' },
+    { kind: 'reset-before' },
+    { kind: 'reset-after' },
+    { kind: 'truncate' },
+  ])('builds the network in spite of $kind $status at one call in three', { timeout: 60_000 }, async (action) => {
+    const name = `storm-${action.kind}-${action.status ?? ''}`.replaceAll(/-+$/g, '');
+    const document = sampleDocument({}, name);
+    const { facts } = value(await azure.readFacts(document, uid));
+    const whole = planCluster(document, facts, uid);
+    const plan = {
+      ...whole,
+      resources: whole.resources.filter((resource) => resource.step === 'network' || resource.step === 'identity'),
+    };
+    arm.control.faults.add({ match: { path: name, probability: 0.33 }, times: 40, action });
+    arm.control.faults.add({ match: { path: '/operations/', probability: 0.33 }, times: 20, action });
+    const built = await ensureAll(plan);
+    const applied = [...JSON.stringify(arm.control.faults.list()).matchAll(/"applied":(\d+)/g)];
+    expect(applied.reduce((sum, [, count]) => sum + Number(count), 0)).toBeGreaterThan(4);
+    arm.control.faults.clear();
+    expect([...built.keys()]).toEqual(plan.resources.map((resource) => resource.key));
+    const again = await ensureAll(plan);
+    expect([...again.values()].every((outcome) => outcome.action === 'exists')).toBe(true);
   });
 });

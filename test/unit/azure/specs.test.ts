@@ -141,7 +141,10 @@ describe('desired state', () => {
 
   it('of the first machine without zones: an availability set; without keys: one that nobody holds', () => {
     const plan = samplePlan({ spec: { sshKeys: [] }, facts: { regionZones: [], vmSizes: {} } });
-    const spec = virtualMachineSpec(input('virtualMachine', plan), undefined) as any;
+    const spec = virtualMachineSpec(
+      input('virtualMachine', plan, { customData: new Secret('#cloud-config') }),
+      undefined,
+    ) as any;
     expect(spec.zones).toBeUndefined();
     expect(spec.availabilitySet.id).toMatch(/demo_control-plane-as$/);
     expect(spec.osProfile.linuxConfiguration.ssh.publicKeys[0].keyData).toMatch(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5/);

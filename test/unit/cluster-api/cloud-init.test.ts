@@ -70,7 +70,7 @@ describe('the user data of CP-A', () => {
 
 describe('the kubeadm documents', () => {
   test('are v1beta4 with lists from 1.31 on, v1beta3 with maps below', () => {
-    const [cluster, init] = kubeadm('v1.33.4') as any[];
+    const [cluster, init] = kubeadm('v1.33.4');
     expect(cluster).toMatchObject({
       apiVersion: 'kubeadm.k8s.io/v1beta4',
       clusterName: 'demo',
@@ -78,7 +78,7 @@ describe('the kubeadm documents', () => {
     });
     expect(init.nodeRegistration.kubeletExtraArgs).toEqual([{ name: 'cloud-provider', value: 'external' }]);
     expect(init.timeouts).toEqual({ controlPlaneComponentHealthCheck: '20m0s' });
-    const [old, oldInit] = kubeadm('v1.30.9') as any[];
+    const [old, oldInit] = kubeadm('v1.30.9');
     expect(old).toMatchObject({ apiVersion: 'kubeadm.k8s.io/v1beta3', apiServer: { timeoutForControlPlane: '20m0s' } });
     expect(oldInit.nodeRegistration.kubeletExtraArgs).toEqual({ 'cloud-provider': 'external' });
     expect(old.controllerManager.extraArgs['allocate-node-cidrs']).toBe('false');

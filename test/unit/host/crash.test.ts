@@ -31,7 +31,7 @@ describe('killed right after a commit', () => {
     expect(commits).toBeGreaterThan(15);
   });
 
-  const boundaries = Array.from({ length: commits }, (_, index) => index + 1).filter((boundary) => boundary % 4 === 1);
+  const boundaries = Array.from({ length: commits }, (_, index) => index + 1).filter((boundary) => boundary % 6 === 1);
   test.each(boundaries)('number %i, it ends the same, and only what was not recorded runs again', (boundary) => {
     const app = installApp(path.join(FIXTURES, 'durable-app'));
     expect(run(app, boundary).signal).toBe('SIGKILL');

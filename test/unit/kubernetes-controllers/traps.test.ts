@@ -208,6 +208,13 @@ test('a restart in the middle continues to three control-plane nodes', async () 
   await until('the API again', () => world!.machines.listeningPort(VM, 6443) !== undefined);
   await until('three nodes', () => get('KubeadmControlPlane', KCP)?.['status']?.readyReplicas === 3, dump);
   expect(list('Machine')).toHaveLength(3);
+
+  restart('late');
+  const first = world!.azure.resources.get(VM.toLowerCase())!;
+  world!.azure.bootOnly(VM.toLowerCase(), first);
+  await until('the API again', () => world!.machines.listeningPort(VM, 6443) !== undefined);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(list('Node'), 'nodes of machines that have not been started again yet').toHaveLength(3);
 });
 
 test('scaling down deletes VM, NIC and NAT rule', async () => {

@@ -70,14 +70,12 @@ test('a Job completes, a pod with a missing secret waits for it', async () => {
   world = await startWorld();
   await world.install(['cloud-provider-azure', 'calico']);
   const tolerations = [{ operator: 'Exists' }];
-  world
-    .client()
-    .create({
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name: 'once', namespace: 'default' },
-      spec: { template: { spec: { restartPolicy: 'Never', tolerations, containers: [{ name: 'c', image: 'i' }] } } },
-    });
+  world.client().create({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'once', namespace: 'default' },
+    spec: { template: { spec: { restartPolicy: 'Never', tolerations, containers: [{ name: 'c', image: 'i' }] } } },
+  });
   world
     .client()
     .create(deployment('mounted', { tolerations, volumes: [{ name: 'v', secret: { secretName: 'late' } }] }));

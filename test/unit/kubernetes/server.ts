@@ -21,7 +21,7 @@ export async function sharedKeys(): Promise<ClusterKeys> {
 /** Server certificate for the given DNS names, signed by the authority. */
 export async function serverCertificate(authority: KeyPair, names: readonly string[]) {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const pair = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const pair = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   const der = createPrivateKey(authority.key.reveal()).export({ type: 'pkcs8', format: 'der' });
   const certificate = await x509.X509CertificateGenerator.create({

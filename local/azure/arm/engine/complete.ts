@@ -27,7 +27,9 @@ export function finishOperation(
 
 function failed(world: World, resource: Resource, operation: Operation): void {
   const child = text(operation.detail['child']);
-  if (child === undefined)
+  // A resource group whose deletion failed is rolled back; everything else says Failed.
+  if (operation.kind === 'delete-group') world.store.put({ ...resource, state: 'Succeeded' });
+  else if (child === undefined)
     world.store.put({ ...resource, state: operation.kind === 'action' ? resource.state : 'Failed' });
   else world.store.put({ ...resource, state: 'Succeeded', childStates: { [child.toLowerCase()]: 'Failed' } });
 }
@@ -72,7 +74,7 @@ function withoutChild(body: JsonObject, detail: JsonObject): JsonObject {
 export function removeResource(world: World, resource: Resource): void {
   world.store.remove(resource.key);
   for (const type of ['Microsoft.Authorization/roleAssignments', 'Microsoft.Authorization/locks']) {
-    for (const extension of [...world.store.ofType(type)]) {
+    for (const extension of world.store.ofType(type)) {
       if (isWithin(text(extension.hidden['scope']) ?? '', resource.id)) world.store.remove(extension.key);
     }
   }

@@ -205,6 +205,7 @@ export function deleteResource(world: World, call: Call, kind: Kind, id: Resourc
   preempt(world, kind, resource);
   kind.deletable?.(world, resource);
   kind.deleting?.(world, resource);
+  const current = world.store.get(id.key) ?? resource;
   if (kind.delete.seconds === 0 && call.fault === undefined) {
     removeResource(world, resource);
     return emptyReply(kind.delete.status);
@@ -220,7 +221,7 @@ export function deleteResource(world: World, call: Call, kind: Kind, id: Resourc
     pollRetryAfter: kind.delete.pollRetryAfter,
     fault: call.fault,
   });
-  world.store.put({ ...resource, state: 'Deleting', busy: operation.id });
+  world.store.put({ ...current, state: 'Deleting', busy: operation.id });
   return emptyReply(kind.delete.status, operationHeaders(world, operation, kind.delete));
 }
 

@@ -105,7 +105,6 @@ export const availabilitySets: Kind = {
   }),
   view(world, resource, wire) {
     const members = world.store.referrers(resource.id).flatMap((key) => world.store.get(key)?.id ?? []);
-    if (members.length === 0) return wire;
     return { ...wire, properties: { ...object(wire['properties']), virtualMachines: members.map((id) => ({ id })) } };
   },
   deletable(world, resource) {

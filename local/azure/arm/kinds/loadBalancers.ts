@@ -211,7 +211,7 @@ const probes: Collection = {
 
 /** Takes the members of a deleted load balancer out of its pools and rules. */
 function releaseMembers(world: World, resource: Resource): void {
-  for (const nic of [...world.store.ofType('Microsoft.Network/networkInterfaces')]) {
+  for (const nic of world.store.ofType('Microsoft.Network/networkInterfaces')) {
     const properties = object(nic.body['properties']);
     let changed = false;
     const kept = (value: JsonObject, property: string) => {

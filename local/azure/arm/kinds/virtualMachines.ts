@@ -8,7 +8,7 @@ import { checkQuota, checkRestrictions } from './capacity.ts';
 import { checkZones, computeName, envelope, without } from './common.ts';
 import { findIdentity, identityView } from './identities.ts';
 import { checkImageReference } from './images.ts';
-import { bootedMachine, finishPowerAction, instanceView, machineActions, type Power } from './machinePower.ts';
+import { bootedMachine, finishPowerAction, instanceView, machineActions, type Power, powerOf } from './machinePower.ts';
 import { machineOf } from './networkInterfaces.ts';
 
 const TYPE = 'Microsoft.Compute/virtualMachines';
@@ -350,14 +350,18 @@ export const virtualMachines: Kind = {
     };
   },
   accepted: createDisks,
-  ready(world, resource, created) {
-    if (!created) return;
+  ready(world, resource) {
+    // Also after a create that failed and was repeated.
+    if (powerOf(resource) !== 'creating') return;
     const running = { ...resource, hidden: { ...resource.hidden, power: 'running' satisfies Power } };
     world.store.put(running);
     world.machines.start(bootedMachine(world, running), { resumed: false });
   },
   finished: finishPowerAction,
-  deleting: (world, resource) => world.machines.stop(resource.id, 'deleted'),
+  deleting(world, resource) {
+    world.machines.stop(resource.id, 'deleted');
+    world.store.put({ ...resource, hidden: { ...resource.hidden, power: 'stopped' satisfies Power } });
+  },
   removed(world, resource) {
     for (const id of takenAlong(resource)) {
       const other = world.store.get(id.toLowerCase());

@@ -152,7 +152,6 @@ function createTokenSource(gatewayUrl: string, clock: Clock, signIn: SignIn): ()
     token = { value, expires: Number.isFinite(expires) ? expires : clock.now() + 600_000 };
     return value;
   };
-
 }
 
 /** Creates a client that signs in from a machine and waits for the operations that it starts. */

@@ -51,10 +51,8 @@ function reviewCapz(kube: Kube): AdmissionReview {
   return ({ operation, object, oldObject }) => {
     if (operation === 'DELETE') return { allowed: true };
     const problems: string[] = [];
-    if (object.kind === 'AzureMachine')
-      problems.push(...reviewMachine(kube, object, oldObject));
-    if (object.kind === 'AzureCluster')
-      problems.push(...reviewCluster(object, oldObject));
+    if (object.kind === 'AzureMachine') problems.push(...reviewMachine(kube, object, oldObject));
+    if (object.kind === 'AzureCluster') problems.push(...reviewCluster(object, oldObject));
     if (
       object.kind === 'AzureMachineTemplate' &&
       oldObject !== undefined &&

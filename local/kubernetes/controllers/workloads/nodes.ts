@@ -30,8 +30,7 @@ export function createNodeLifecycle(kube: Kube, clock: Clock, machines: ClusterM
       { kind: NODE },
       {
         kind: POD,
-        map: (pod) =>
-          isNetworkPod(pod) ? [{ namespace: '', name: (pod as PodObject).spec?.nodeName ?? '' }] : [],
+        map: (pod) => (isNetworkPod(pod) ? [{ namespace: '', name: (pod as PodObject).spec?.nodeName ?? '' }] : []),
       },
     ],
     reconcile: (key) => {

@@ -21,6 +21,7 @@ export interface FakeAzure extends AzureForMachines {
   readonly withoutIdentity: Set<string>;
   attach(machines: MachineHost): void;
   bootAgain(): void;
+  bootOnly(id: string, vm: Json): void;
   deleteVm(path: string): void;
   close(): Promise<void>;
 }
@@ -167,6 +168,7 @@ export async function startFakeAzure(timeScale: number): Promise<FakeAzure> {
     attach: (host) => {
       machines = host;
     },
+    bootOnly: (id, vm) => machines?.start(bootOf(id, vm), { resumed: true }),
     bootAgain: () => {
       for (const [key, vm] of resources) {
         if (/virtualmachines\/[^/]+$/.test(key) && vm['properties'].provisioningState === 'Succeeded')

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import type { ApiClient, KubeObject } from '#local/kubernetes/contract.ts';
 import { createMachineHost } from '#local/kubernetes/machines.ts';
 import type { SimulatedMachines } from '#local/kubernetes/machines.ts';
@@ -22,6 +22,19 @@ export interface Component {
 
 export function components(): Component[] {
   return JSON.parse(readFileSync(join(COMPONENTS, 'index.json'), 'utf8')) as Component[];
+}
+
+const PUBLISHED = join(import.meta.dirname, '../../../../../shared/reference/crds');
+
+/** True where the published CRDs of Cluster API and CAPZ lie beside the project. */
+export const hasPublishedCrds = existsSync(PUBLISHED);
+
+/** The published CRD in place of our small one, when there is one. */
+function published(document: KubeObject): KubeObject {
+  if (document.kind !== 'CustomResourceDefinition') return document;
+  const { group, names } = document['spec'] as { group: string; names: { plural: string } };
+  const file = join(PUBLISHED, `${group}_${names.plural}.yaml`);
+  return existsSync(file) ? (parse(readFileSync(file, 'utf8')) as KubeObject) : document;
 }
 
 export function manifests(file: string): KubeObject[] {
@@ -53,10 +66,14 @@ export interface World {
   readonly client: () => ApiClient;
   readonly get: (kind: string, name: string, namespace?: string) => Anything | undefined;
   readonly list: (kind: string, namespace?: string) => Anything[];
-  readonly condition: (object: Anything | undefined, type: string) => { status: string; reason: string; message: string } | undefined;
-  readonly install: (names?: readonly string[]) => Promise<void>;
+  readonly condition: (
+    object: Anything | undefined,
+    type: string,
+  ) => { status: string; reason: string; message: string } | undefined;
+  readonly install: (names?: readonly string[], crds?: 'own' | 'published') => Promise<void>;
   readonly events: () => string[];
-  readonly restart: () => void;
+  /** Kills the machines and starts them again; with `late` the VMs are not started again yet. */
+  readonly restart: (late?: 'late') => void;
   readonly dump: () => string;
   readonly close: () => Promise<void>;
 }
@@ -106,7 +123,7 @@ export async function startWorld(
       }) as Anything[],
     condition: (object, type) =>
       object?.['status']?.conditions?.find((condition: { type: string }) => condition.type === type),
-    install: (names) => install(world, names),
+    install: (names, crds = 'own') => install(world, names, crds),
     events: () =>
       world
         .list('Event')
@@ -114,10 +131,10 @@ export async function startWorld(
           (event) =>
             `${event['involvedObject'].kind}/${event['involvedObject'].name} ${event['reason']}: ${event['message']}`,
         ),
-    restart: () => {
+    restart: (late) => {
       world.machines.close();
       world.machines = host();
-      azure.bootAgain();
+      if (late === undefined) azure.bootAgain();
     },
     dump: () => describeWorld(world),
     close: async () => {
@@ -140,9 +157,10 @@ function firstVm(azure: FakeAzure): string {
   return [...azure.resources.keys()].find((key) => /virtualmachines\/[^/]+$/.test(key)) ?? '';
 }
 
-async function install(world: World, names?: readonly string[]): Promise<void> {
+async function install(world: World, names: readonly string[] | undefined, crds: 'own' | 'published'): Promise<void> {
   for (const component of components().filter((entry) => names?.includes(entry.name) ?? true)) {
-    for (const document of manifests(component.file)) {
+    for (const own of manifests(component.file)) {
+      const document = crds === 'own' ? own : published(own);
       await until(
         `${component.name}: ${document.kind} ${document.metadata.name}`,
         () => tryCreate(world, document),
