@@ -1,4 +1,5 @@
 import { bootstrapData } from '#domain/cluster-api/bundle.ts';
+import type { ObservedAzure } from '#domain/cluster-api/cluster.ts';
 import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
 import { done } from '#domain/outcome.ts';
 import type { Secret } from '#domain/secret.ts';
@@ -38,18 +39,22 @@ export async function loadKeys(work: Work): Promise<ClusterKeys> {
   return loadClusterKeys((name) => azure.secrets.get(name), secretPrefix);
 }
 
-/** Client id of the control-plane machines' identity, as Azure gave it. */
-export async function identityClientId(work: Work): Promise<string> {
-  const clientId = (await outputsOf(work))['identity']?.['clientId'];
+/** What Azure gave the cluster: the identity's client id, and the public addresses of the cluster itself. */
+export async function observedAzure(work: Work): Promise<ObservedAzure> {
+  const outputs = await outputsOf(work);
+  const clientId = outputs['identity']?.['clientId'];
   if (clientId === undefined) throw new Error('the identity step has not recorded the client id');
-  return clientId;
+  const addresses = ['apiPublicIp', 'natGatewayPublicIp']
+    .map((key) => outputs[key]?.['ipAddress'])
+    .filter((address) => address !== undefined);
+  return { identityClientId: clientId, clusterAddresses: addresses };
 }
 
 /** Cloud-init of the first control-plane machine. */
 export async function bootstrapUserData(work: Work): Promise<Secret> {
   return bootstrapData({
     plan: await work.plan(),
-    observed: { identityClientId: await identityClientId(work) },
+    observed: await observedAzure(work),
     keys: await loadKeys(work),
   });
 }

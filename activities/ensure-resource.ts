@@ -27,9 +27,7 @@ defineActivity('ensureResource', async (work, input) => {
     resource,
     outputs: await outputsOf(work),
     ...(poller === undefined ? {} : { poller }),
-    ...(resource.kind === 'virtualMachine' && poller === undefined
-      ? { customData: await bootstrapUserData(work) }
-      : {}),
+    ...(resource.kind === 'virtualMachine' ? { customData: () => bootstrapUserData(work) } : {}),
   });
   if (outcome.status === 'wait') {
     if (outcome.poller !== undefined && outcome.poller !== poller)
@@ -51,7 +49,9 @@ defineActivity('ensureResource', async (work, input) => {
     return outcome;
   }
   if (begun) await work.store.documents.delete(pollerName);
-  await putItem(work, resource, outcome.action === 'exists' && !resource.owned ? 'exists' : 'created', outcome.outputs);
+  // The plan leaves the last part of some ids open (role assignments): the inventory knows the whole one.
+  const made = { ...resource, id: outcome.id };
+  await putItem(work, made, outcome.action === 'exists' && !resource.owned ? 'exists' : 'created', outcome.outputs);
   if (outcome.action !== 'exists') await announce(work, input, resource, outcome.action);
   return done({ action: outcome.action }, await stepSentence(work, input));
 });

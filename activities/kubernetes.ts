@@ -2,14 +2,15 @@ import type { KubernetesClient } from '#kubernetes/client/client.ts';
 import type { NodeView } from '#kubernetes/scale/nodes.ts';
 import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
 import { type NodeRecord, nodesDocument } from '#domain/record.ts';
-import { identityClientId, loadKeys } from './cluster-keys.ts';
+import type { ObservedAzure } from '#domain/cluster-api/cluster.ts';
+import { loadKeys, observedAzure } from './cluster-keys.ts';
 import type { Work } from './runtime.ts';
 
 /** What an activity that talks to the cluster works with. */
 export interface ClusterSession {
   readonly client: KubernetesClient;
   readonly keys: ClusterKeys;
-  readonly observed: { readonly identityClientId: string };
+  readonly observed: ObservedAzure;
 }
 
 /** Opens a connection for one activity and closes it again, whatever happens. */
@@ -23,7 +24,7 @@ export async function withCluster<Value>(work: Work, run: (session: ClusterSessi
     ...(work.config.gatewayUrl === undefined ? {} : { gatewayUrl: work.config.gatewayUrl }),
   });
   try {
-    return await run({ client, keys, observed: { identityClientId: await identityClientId(work) } });
+    return await run({ client, keys, observed: await observedAzure(work) });
   } finally {
     client.close();
   }

@@ -64,7 +64,7 @@ export function workOf(base: ActivityRuntime, ref: ClusterRef, head: ClusterHead
     document: () => remembered<ClusterDocument>(base.store, head.documentSha),
     async plan() {
       if (head.planSha === undefined) throw new Error(`cluster ${head.name} has no plan yet`);
-      return await remembered<ClusterPlan>(base.store, head.planSha);
+      return remembered<ClusterPlan>(base.store, head.planSha);
     },
   };
 }

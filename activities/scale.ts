@@ -10,7 +10,7 @@ defineActivity('scaleControlPlane', async (work, input) => {
   return withCluster(work, async ({ client }) => {
     const access = await ensureViewerAccess(client);
     if (access.status !== 'done') return access;
-    const outcome = await scaleControlPlane({ client, plan }, input.state as ScaleState | undefined);
+    const outcome = await scaleControlPlane({ client, plan }, input.state);
     await observeNodes(work, client, true);
     return outcome.status === 'done'
       ? done({}, `${plan.controlPlane.replicas} of ${plan.controlPlane.replicas} ready`)

@@ -1,6 +1,7 @@
 import { connect } from './clients/clients.ts';
 import { readFacts } from './facts/facts.ts';
 import { kinds } from './kinds.ts';
+import { observeGroup } from './observe/observe.ts';
 import { instanceView, serialConsole } from './machine/machine.ts';
 import { preflight } from './preflight/preflight.ts';
 import { createSecrets } from './secrets/secrets.ts';
@@ -24,8 +25,11 @@ export function createAzure(settings: AzureSettings): Azure {
     preflight: (plan, facts) => preflight(connection, plan, facts),
     copy: createCopy(connection),
     secrets: createSecrets(connection),
-    observe: (plan, resources) =>
-      Promise.all(resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource))),
+    observe: async (plan, resources) => {
+      const group = observeGroup(connection, plan);
+      const rest = resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource));
+      return Promise.all([group, ...rest]);
+    },
     serialConsole: (vmId) => serialConsole(connection, vmId),
     instanceView: (vmId) => instanceView(connection, vmId),
   };

@@ -147,7 +147,7 @@ export interface Azure {
     finish(plan: ClusterPlan, copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>): Promise<Outcome<CopiedImage>>;
   };
   readonly secrets: SecretVault;
-  /** Reads resources side by side, to compare them later. Nothing is written. */
+  /** Reads the cluster's resource group and resources side by side, to compare them later. Nothing is written. */
   observe(plan: ClusterPlan, resources: readonly PlannedResource[]): Promise<readonly ObservedResource[]>;
   /** Text of the serial console so far; '' when Azure has none yet. */
   serialConsole(vmId: string): Promise<string>;

@@ -13,7 +13,9 @@ for (const file of process.argv.slice(2)) {
   const report = JSON.parse(readFileSync(file, 'utf8'));
   total.passed += report.numPassedTests;
   // A file that could not be loaded fails without a test of its own.
-  total.failed += report.numFailedTests + report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+  total.failed +=
+    report.numFailedTests +
+    report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
   total.skipped += report.numPendingTests + (report.numTodoTests ?? 0);
 }
 console.log(`${total.passed} passed, ${total.failed + missing} failed, ${total.skipped} skipped`);

@@ -46,7 +46,7 @@ function walk(node: SchemaNode, path: string, required: boolean, rows: string[])
 }
 
 function typeText(node: SchemaNode): string {
-  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.const !== undefined) return `\`${JSON.stringify(node.const).replaceAll('"', '')}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (node.type === 'array') return `list of ${node.items === undefined ? 'values' : typeText(node.items)}`;
   if (node.type === 'object' && typeof node.additionalProperties === 'object') return 'map of text';

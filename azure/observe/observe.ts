@@ -41,6 +41,26 @@ export async function observeKind<Body>(
   };
 }
 
+/** The resource group with its tags: one tagged `owned` would be deleted with the cluster (cluster-api-pivot.md, R4). */
+export async function observeGroup(connection: Connection, plan: ClusterPlan): Promise<ObservedResource> {
+  const { subscriptionId, resourceGroup } = plan.azure;
+  const read = await call(async () =>
+    (await connection.clients(subscriptionId).resources()).resourceGroups.get(resourceGroup),
+  );
+  if (!read.ok)
+    throw new Error(`resource group ${resourceGroup} cannot be read: ${read.failure.status} ${read.failure.code}`);
+  const { tags } = read.value;
+  const fingerprint = createHash('sha256')
+    .update(stableJson(tags ?? {}))
+    .digest('hex');
+  return {
+    id: `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`,
+    exists: true,
+    fingerprint,
+    tags: tags ?? {},
+  };
+}
+
 function stableJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
     if (volatile.has(key)) return undefined;

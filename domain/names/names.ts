@@ -66,7 +66,7 @@ export function imageBaseName(url: string): string {
   const base = file
     .replace(/\.vhd$/i, '')
     .toLowerCase()
-    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replaceAll(/[^a-z0-9.]+/g, '-')
     .replaceAll(/^[-.]+|[-.]+$/g, '')
     .slice(0, 48);
   return base === '' ? 'image' : base;

@@ -11,7 +11,7 @@ export function ownedTag(cluster: string): string {
   return `sigs.k8s.io_cluster-api-provider-azure_cluster_${cluster}`;
 }
 
-export const roleTag = 'sigs.k8s.io_cluster-api-provider-azure_role';
+const roleTag = 'sigs.k8s.io_cluster-api-provider-azure_role';
 
 export type CapzRole =
   | 'common'

@@ -7,12 +7,3 @@ export const storageSuffix = {
   usGovernment: 'core.usgovcloudapi.net',
   china: 'core.chinacloudapi.cn',
 } as const;
-
-/** Suffix of Key Vault addresses per cloud. */
-export const vaultSuffix = {
-  public: 'vault.azure.net',
-  usGovernment: 'vault.usgovcloudapi.net',
-  china: 'vault.azure.cn',
-} as const;
-
-export type AzureEnvironment = keyof typeof storageSuffix;

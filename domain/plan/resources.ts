@@ -24,11 +24,6 @@ const types: Readonly<Record<ResourceKind, string>> = {
   galleryImageVersion: 'Microsoft.Compute/galleries/images/versions',
 };
 
-/** ARM type of a kind, e.g. `Microsoft.Network/virtualNetworks`. */
-export function armType(kind: ResourceKind): string {
-  return types[kind];
-}
-
 export interface ResourceInput {
   readonly key: string;
   readonly kind: ResourceKind;

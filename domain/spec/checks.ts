@@ -13,9 +13,13 @@ export interface Broken {
 /** Oldest and newest minor version that this Capstan can build (kubeadm v1beta3 / v1beta4, Cluster API v1.14). */
 export const supportedMinors = { first: 29, last: 35 } as const;
 
+/** The cluster's name is the namespace of its Cluster API resources: these exist already, or belong to the agent. */
+const takenNamespaces = /^(default|kube-.*|capi-.*|capz-system|cert-manager|calico-system|tigera-operator)$/;
+
 /** Rules between fields that the schema cannot say. All broken ones are returned. */
 export function checkDocument(document: ClusterDocument): readonly Broken[] {
   return [
+    ...nameProblems(document),
     ...tagProblems(document),
     ...versionProblems(document),
     ...imageProblems(document),
@@ -24,6 +28,12 @@ export function checkDocument(document: ClusterDocument): readonly Broken[] {
     ...networkProblems(document),
     ...unavailable(document),
   ];
+}
+
+function nameProblems({ metadata }: ClusterDocument): Broken[] {
+  if (!takenNamespaces.test(metadata.name)) return [];
+  const message = `${metadata.name} is the name of a namespace of Kubernetes or of the agent: choose another`;
+  return [{ path: ['metadata', 'name'], message, code: 'CAP-1001' }];
 }
 
 function tagProblems({ metadata }: ClusterDocument): Broken[] {

@@ -1,13 +1,5 @@
 import type { Component, ProviderIdentity } from './component.ts';
 
-/** One entry of the `components` container's index.json, as far as it is needed here. */
-export interface ComponentEntry {
-  readonly name: string;
-  readonly version: string;
-  readonly namespace: string;
-  readonly order: number;
-}
-
 interface Known {
   /** What the progress sentence calls it. */
   readonly title?: string;
@@ -36,34 +28,16 @@ const known: Readonly<Record<string, Known>> = {
 };
 
 /**
- * Components from the index and their manifest texts (by name), in the order in which they are applied. Components
- * that Capstan does not know keep the index's order and come after the others.
+ * Components in stages. Within a stage the given order is kept; components that Capstan does not know form stages of
+ * their own, by their order, after the others. What a component says about itself wins over what is known.
  */
-export function componentsFrom(
-  index: readonly ComponentEntry[],
-  manifests: Readonly<Record<string, string>>,
-  variables: Readonly<Record<string, string>> = {},
-): readonly Component[] {
-  return [...index]
+export function inStages(components: readonly Component[]): readonly (readonly Component[])[] {
+  const placed = [...components]
     .sort((a, b) => a.order - b.order)
-    .map((entry) => {
-      const { stage = 100 + entry.order, title, provider } = known[entry.name] ?? {};
-      const manifest = manifests[entry.name];
-      if (manifest === undefined) {
-        throw new RangeError(`the manifest of component ${entry.name} was not given`);
-      }
-      const base = {
-        name: entry.name,
-        version: entry.version,
-        namespace: entry.namespace,
-        manifest,
-        variables,
-        order: stage,
-      };
-      return {
-        ...base,
-        ...(title === undefined ? {} : { title }),
-        ...(provider === undefined ? {} : { provider }),
-      };
+    .map((component) => {
+      const { stage = 100 + component.order, ...description } = known[component.name] ?? {};
+      return { stage, component: { ...description, ...component } };
     });
+  const stages = [...new Set(placed.map(({ stage }) => stage))].sort((a, b) => a - b);
+  return stages.map((stage) => placed.filter((entry) => entry.stage === stage).map(({ component }) => component));
 }

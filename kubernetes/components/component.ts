@@ -26,7 +26,7 @@ export interface Component {
   readonly manifest: string;
   /** Namespace of its workloads; used for the inventory. */
   readonly namespace: string;
-  /** Components of one order are applied together, lower orders are ready before. */
+  /** Position among the components; how they are grouped into stages says catalogue.ts. */
   readonly order: number;
   readonly provider?: ProviderIdentity;
   /** Values for the manifest's variables. */

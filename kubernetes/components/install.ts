@@ -4,6 +4,7 @@ import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { errorOutcome, registered, shorten } from '../client/errors.ts';
+import { inStages } from './catalogue.ts';
 import { componentObjects } from './component.ts';
 import type { Component } from './component.ts';
 import { ManifestError } from './manifest.ts';
@@ -12,7 +13,7 @@ import { firstSilentWebhook, webhookTargets } from './webhooks.ts';
 
 /** How far an installation has come; small JSON, handed back by the caller. */
 export interface InstallState {
-  /** Index into the sorted list of distinct orders. */
+  /** Index of the stage. */
   readonly stage: number;
   /** Objects of the stage that are applied. */
   readonly applied: number;
@@ -33,19 +34,17 @@ const codes = { refused: 'CAP-5002' } as const;
 
 /**
  * One bounded step of installing components: applies objects until the batch is used up or something has to be waited
- * for (definitions established, workloads available, every webhook answers a dry-run create). Components of one order
- * form a stage; a stage starts when the one before is ready. Safe to repeat from any state: everything is
+ * for (definitions established, workloads available, every webhook answers a dry-run create). A stage starts when the one before is ready. Safe to repeat from any state: everything is
  * server-side apply. Conflicts are forced, because a released manifest is the truth about its own fields.
  */
 export async function installComponents(
   context: InstallContext,
   state: InstallState = { stage: 0, applied: 0 },
 ): Promise<Outcome<{ readonly versions: InstalledVersions }>> {
-  const orders = [...new Set(context.components.map((component) => component.order))].sort((a, b) => a - b);
+  const stages = inStages(context.components);
   let current = state;
   let budget = context.batch ?? 150;
-  for (let order = orders[current.stage]; order !== undefined; order = orders[current.stage]) {
-    const stage = context.components.filter((component) => component.order === order);
+  for (let stage = stages[current.stage]; stage !== undefined; stage = stages[current.stage]) {
     const objects = stageObjects(stage);
     if ('status' in objects) {
       return objects;
@@ -68,7 +67,7 @@ export async function installComponents(
     }
     current = { stage: current.stage + 1, applied: 0 };
   }
-  return done({ versions: versionsOf(context.components) }, summary(context.components));
+  return done({ versions: versionsOf(context.components) }, summary(stages.flat()));
 }
 
 function stageObjects(stage: readonly Component[]): readonly KubernetesObject[] | ReturnType<typeof failed> {

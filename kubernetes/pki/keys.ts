@@ -53,20 +53,6 @@ export function certificateFingerprint(certificate: string): string {
   return createHash('sha256').update(new X509Certificate(certificate).raw).digest('hex');
 }
 
-/** Names and end of validity of a PEM certificate. */
-export function describeCertificate(certificate: string): {
-  readonly subject: string;
-  readonly notAfter: string;
-  readonly fingerprint: string;
-} {
-  const parsed = new X509Certificate(certificate);
-  return {
-    subject: parsed.subject,
-    notAfter: parsed.validToDate.toISOString(),
-    fingerprint: certificateFingerprint(certificate),
-  };
-}
-
 function readAuthority(name: KeySecretName, secret: Secret): KeyPair {
   const pair = readPair(name, secret);
   checkPublicKey(name, () => new X509Certificate(pair.certificate).publicKey, pair.key);

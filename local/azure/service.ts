@@ -74,9 +74,7 @@ export interface StorageDataPlane {
   /** Creates a container; returns false when it exists already (its public access is then updated). */
   createContainer(account: string, container: string, publicAccess: 'None' | 'Blob' | 'Container'): boolean;
   deleteContainer(account: string, container: string): boolean;
-  listContainers(
-    account: string,
-  ): readonly {
+  listContainers(account: string): readonly {
     readonly name: string;
     readonly publicAccess: 'None' | 'Blob' | 'Container';
     readonly lastModified: string;

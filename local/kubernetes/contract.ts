@@ -34,7 +34,12 @@ export interface ObjectMeta {
 
 /** Error of the API, as a Kubernetes Status. */
 export interface ApiFailure extends Error {
-  readonly status: { readonly code: number; readonly reason: string; readonly message: string; readonly details?: unknown };
+  readonly status: {
+    readonly code: number;
+    readonly reason: string;
+    readonly message: string;
+    readonly details?: unknown;
+  };
 }
 
 export interface ObjectRef {
@@ -59,7 +64,10 @@ export interface ApiClient {
   patch(ref: ObjectRef, patch: Record<string, unknown>, subresource?: 'status'): KubeObject;
   delete(ref: ObjectRef): void;
   /** Calls back for every change of that kind after now, in order. */
-  watch(query: { apiVersion: string; kind: string }, onEvent: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject) => void): { stop(): void };
+  watch(
+    query: { apiVersion: string; kind: string },
+    onEvent: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject) => void,
+  ): { stop(): void };
 }
 
 /** What a scripted webhook says of one write. Throwing denies nothing: return a denial. */
@@ -75,14 +83,25 @@ export interface SimulatedApi {
   /** Acts as the given user; controllers use their service account's name. */
   client(user: string, groups?: readonly string[]): ApiClient;
   /** Starts an HTTPS endpoint on 127.0.0.1 on a free port; client certificates are checked against `caCertificate`. */
-  listen(tls: { readonly caCertificate: string; readonly certificate: string; readonly key: string }): Promise<{ readonly port: number; close(): void }>;
+  listen(tls: {
+    readonly caCertificate: string;
+    readonly certificate: string;
+    readonly key: string;
+  }): Promise<{ readonly port: number; close(): void }>;
   /**
    * Binds scripted behaviour to a webhook Service: used for every Validating-/MutatingWebhookConfiguration entry whose
    * clientConfig names that service. While `ready()` is false (or nothing is bound) calls fail as the real API server's do.
    */
-  bindWebhook(service: { readonly namespace: string; readonly name: string }, ready: () => boolean, review: AdmissionReview): void;
+  bindWebhook(
+    service: { readonly namespace: string; readonly name: string },
+    ready: () => boolean,
+    review: AdmissionReview,
+  ): void;
   /** Fault doors for tests. */
-  readonly faults: { failNext(match: { method?: string; path?: RegExp; times: number; status: number }): void; down: boolean };
+  readonly faults: {
+    failNext(match: { method?: string; path?: RegExp; times: number; status: number }): void;
+    down: boolean;
+  };
   close(): void;
 }
 

@@ -45,6 +45,8 @@ interface Session {
   readonly trouble: Troublemaker;
   readonly signal: AbortSignal;
   model: Model;
+  /** False while the last picture stands and nothing is drawn. */
+  drawing: boolean;
 }
 
 /**
@@ -68,7 +70,7 @@ export async function run(context: RunContext): Promise<number> {
     const stack = startStack(childSpecs({ ports, scale: options.scale, folder, programs, environment }));
     context.onStack(stack);
     try {
-      return await supervise({ context, ports, folder, cluster, requestId, stack, model });
+      return await supervise({ context, ports, folder, cluster, requestId, stack, model, drawing: true });
     } finally {
       context.view.restore();
       await stack.stop();
@@ -113,8 +115,7 @@ async function supervise(given: Omit<Session, 'doors' | 'trouble' | 'signal'>): 
     trouble: createTroublemaker(context.options.trouble, doors, stack),
   };
   const ticker = setInterval(() => {
-    if (session.model.document === undefined || session.model.document.status.operation.state !== 'finished')
-      context.view.update(session.model, Date.now());
+    if (session.drawing) context.view.update(session.model, Date.now());
   }, context.drawInterval);
   const death = async (): Promise<never> => {
     const { name, code, signal: by, logFile } = await stack.died;
@@ -148,6 +149,7 @@ async function work(session: Session): Promise<number> {
       'document' in ending ? ending.document : await session.doors.status(session.cluster.document.metadata.name);
     await nextOperation(document?.status.operation.id ?? '', followOptions(session));
     session.context.view.reopen();
+    session.drawing = true;
     ending = await followOperation(followOptions(session));
   }
 }
@@ -175,11 +177,12 @@ async function post(session: Session): Promise<void> {
   const storage = connectionString(ports);
   await Promise.all([portAnswers(ports.queue, signal), portAnswers(ports.blob, signal)]);
   ready(session, 'azurite');
-  const components = uploadComponents(storage, path.join(context.programs, 'components'));
-  if (context.options.trouble !== undefined) await session.trouble.prepared;
-  await postRequest(storage, applyMessage(requestId, cluster));
-  session.model = { ...session.model, posted: { file: cluster.file, requestId } };
-  await components;
+  const send = async (): Promise<void> => {
+    if (context.options.trouble !== undefined) await session.trouble.prepared;
+    await postRequest(storage, applyMessage(requestId, cluster));
+    session.model = { ...session.model, posted: { file: cluster.file, requestId } };
+  };
+  await Promise.all([send(), uploadComponents(storage, path.join(context.programs, 'components'))]);
 }
 
 /** A host that loaded nothing stays up and answers 404, as the real one does: a bound tells. */
@@ -223,6 +226,13 @@ function rememberExpected(folder: DataFolder, { status }: StatusDocument): void 
     folder.rememberExpected({ operationId: id, seconds });
 }
 
+/** How to go on after a failure without leaving. */
+function againLines({ context, cluster, model }: Session): readonly string[] {
+  if (context.options.once) return [];
+  const { name } = cluster.document.metadata;
+  return ['', `  apply again  curl -X PUT --data-binary @${cluster.file} ${model.app}/api/clusters/${name}`];
+}
+
 async function show(session: Session, ending: Ending): Promise<void> {
   const { context, model } = session;
   const { view, paint } = context;
@@ -230,6 +240,7 @@ async function show(session: Session, ending: Ending): Promise<void> {
     const stay = context.options.once
       ? []
       : ['', paint.dim('Ctrl-C stops everything; the next npm start continues on this data.')];
+    session.drawing = false;
     view.close(session.model, Date.now(), [...lines, ...stay]);
   };
   if (ending.kind === 'refused') {
@@ -240,7 +251,11 @@ async function show(session: Session, ending: Ending): Promise<void> {
     return;
   }
   if (ending.kind !== 'ready') {
-    close(ending.kind === 'failed' ? [] : [`${ending.document.metadata.name} is ${ending.document.status.phase}.`]);
+    close(
+      ending.kind === 'failed'
+        ? againLines(session)
+        : [`${ending.document.metadata.name} is ${ending.document.status.phase}.`],
+    );
     return;
   }
   const expected = session.folder.expected;

@@ -108,9 +108,8 @@ function throttleCounter(doors: Doors): Troublemaker['look'] {
     const lines = await doors.requestsAfter(seen);
     seen = Math.max(seen, ...lines.map((line) => line.seq));
     refused += lines.filter((line) => line.status === 429).length;
-    if (status.operation.state !== 'finished') return [];
-    return [
-      `${count(refused, 'call')} got 429 with Retry-After; each was made again after the time that Azure asked for`,
-    ];
+    if (status.operation.state !== 'finished' || refused === 0) return [];
+    const met = status.phase === 'Ready' ? '; each was made again after the time that Azure asked for' : '';
+    return [`${count(refused, 'call')} got 429 with Retry-After${met}`];
   };
 }

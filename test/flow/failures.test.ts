@@ -1,5 +1,9 @@
 import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '#config/config.ts';
+import { applyCluster } from '#services/apply.ts';
+import type { ServiceDependencies } from '#services/dependencies.ts';
+import { createStore } from '#store/store.ts';
 import { sampleDocument } from '../support/sample-plan.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -7,7 +11,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ settings: { CAPSTAN_SWEEP_GRACE_SECONDS: '2' } });
 });
 afterAll(async () => {
   await stack.stop();
@@ -130,6 +134,35 @@ describe('the queue', () => {
       ).toString('base64'),
     );
     expect((await stack.settled('base64')).status.phase).toBe('Failed');
+  });
+});
+
+describe('a host that is killed', () => {
+  it('between recording an operation and starting it leaves nothing lying: the timer starts it', async () => {
+    const azure = {
+      subscriptionId: '22222222-2222-4222-8222-222222222222',
+      location: 'westeurope',
+      resourceGroup: 'nowhere',
+    };
+    await stack.killHost();
+    const config = readConfig({ AzureWebJobsStorage: stack.connectionString });
+    // The first of the two writes by the app's own code; then the process is gone.
+    const dying: ServiceDependencies = {
+      config,
+      store: createStore(config.storage),
+      starter: {
+        start: async () => {
+          throw new Error('killed');
+        },
+        status: async () => undefined,
+      },
+    };
+    await expect(applyCluster(dying, 'between', sampleDocument({ azure }, 'between'))).rejects.toThrow('killed');
+    expect((await dying.store.clusters.head('between'))?.value.operation.state).toBe('recorded');
+    await stack.startHost();
+    const { status } = await stack.settled('between');
+    expect([status.phase, status.operation.state]).toEqual(['Failed', 'finished']);
+    expect(status.steps.find((step) => step.id === 'preflight')?.state).toBe('failed');
   });
 });
 

@@ -82,14 +82,22 @@ describe('a cluster becomes Ready', () => {
     const { status } = await ready('restricted', {
       workerPools: [{ name: 'general', replicas: 4, vmSize: 'Standard_D4as_v5', zones: ['1', '2', '3'] }],
     });
-    const zones = status.nodes.filter((node) => node.role === 'worker').map((node) => node.zone);
-    expect(zones.toSorted()).toEqual(['1', '1', '2', '2']);
+    const zones = status.nodes.filter((node) => node.role === 'worker').map((node) => node.zone ?? '');
+    expect(zones.toSorted((a, b) => a.localeCompare(b))).toEqual(['1', '1', '2', '2']);
     expect(status.steps.find((step) => step.id === 'preflight')?.sentence).toContain('avoids zone 3');
   });
 
   it('when the account refuses keys: Entra ID takes over, as an event that people can read', async () => {
     // Another group and region, so that the account is made anew under the policy.
-    await stack.fault({ policy: { name: 'no-keys', effect: 'modify', type: 'Microsoft.Storage/storageAccounts', property: 'properties.allowSharedKeyAccess', set: false } });
+    await stack.fault({
+      policy: {
+        name: 'no-keys',
+        effect: 'modify',
+        type: 'Microsoft.Storage/storageAccounts',
+        property: 'properties.allowSharedKeyAccess',
+        set: false,
+      },
+    });
     const { status } = await ready('nokeys', {
       azure: {
         subscriptionId: '22222222-2222-4222-8222-222222222222',

@@ -120,7 +120,7 @@ function settle(task: Pending, now: number, trace: Trace, activity: FakeActivity
         input['slice'] ??
         (input['report'] as { state?: string } | undefined)?.state;
       trace.calls.push(
-        `${task.name}${['reportStep', 'ensureResource'].includes(task.name) ? `(${String(input['step'])})` : ''}${detail === undefined ? '' : `:${String(detail)}`}`,
+        `${task.name}${['reportStep', 'ensureResource'].includes(task.name) ? `(${String(input['step'])})` : ''}${typeof detail === 'string' || typeof detail === 'number' ? `:${detail}` : ''}`,
       );
       return { value: jsonObject(activity(task.name, input)), at: now + 100 };
     }
@@ -132,6 +132,8 @@ function settle(task: Pending, now: number, trace: Trace, activity: FakeActivity
       const finished = task.tasks.map((inner) => settle(inner, now, trace, activity));
       return { value: finished.map((inner) => inner.value), at: Math.max(now, ...finished.map((inner) => inner.at)) };
     }
+    default:
+      return task satisfies never;
   }
 }
 
@@ -156,8 +158,8 @@ function fenced<Value>(run: () => Value): Value {
     },
   });
   Object.assign(globalThis, { Date: strictDate, fetch: broken('the network'), setTimeout: broken('a timer') });
-  Math.random = broken('randomness') as () => number;
-  RealDate.now = broken('the clock') as () => number;
+  Math.random = broken('randomness');
+  RealDate.now = broken('the clock');
   try {
     return run();
   } finally {

@@ -18,6 +18,8 @@ export interface RegisteredFunction {
   /** Name of the trigger binding and the binding itself. */
   readonly triggerName: string;
   readonly trigger: Binding;
+  /** The file that registered it, relative to the app folder. */
+  readonly file: string;
 }
 
 const DEFAULT_CAPABILITIES = [
@@ -40,6 +42,8 @@ export class FunctionApp {
   #hooks: Record<HookName, Hook[]> = { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [], log: [] };
   #model: ProgrammingModel | undefined;
   #startHookData: object = {};
+  #loading = '';
+  #httpUri: string | undefined;
 
   /** @param folder absolute path of the app, where `package.json` lies. */
   constructor(folder: string, log: Log) {
@@ -50,6 +54,16 @@ export class FunctionApp {
   /** Name, trigger and bindings of a function, ignoring the case of the name; undefined when there is none. */
   find(name: string): RegisteredFunction | undefined {
     return this.functions.get(name.toLowerCase());
+  }
+
+  /** Where the library takes HTTP requests itself (streaming), or undefined when the app does not stream. */
+  get httpUri(): string | undefined {
+    return this.#httpUri;
+  }
+
+  /** True when hooks of this kind are registered. */
+  hasHooks(name: HookName): boolean {
+    return this.#hooks[name].length > 0;
   }
 
   /** The library's programming model; throws before the app has loaded it. */
@@ -80,12 +94,7 @@ export class FunctionApp {
       await this.runHooks('appStart', context);
       const defaults = Object.fromEntries(DEFAULT_CAPABILITIES.map((name) => [name, 'true']));
       const capabilities = (await this.#model?.getCapabilities?.(defaults)) ?? defaults;
-      if (capabilities['HttpUri'] !== undefined) {
-        throw new Error(
-          'The app switches HTTP streaming on (app.setup({ enableHttpStream: true })), which this host does not offer yet. ' +
-            'Remove the setting or run the app under Azure Functions Core Tools.',
-        );
-      }
+      this.#httpUri = capabilities['HttpUri'];
     } finally {
       setRegistrar(undefined);
     }
@@ -144,6 +153,7 @@ export class FunctionApp {
       callback,
       triggerName,
       trigger: binding,
+      file: this.#loading,
     });
     return () => {
       this.functions.delete(key);
@@ -181,6 +191,7 @@ export class FunctionApp {
     const load = createRequire(packageFile);
     for (const file of files) {
       const full = path.join(this.folder, file);
+      this.#loading = file;
       const isModule = file.endsWith('.mjs') || (!file.endsWith('.cjs') && manifest.type === 'module');
       try {
         if (isModule) await import(pathToFileURL(full).href);

@@ -29,7 +29,7 @@ function nullable(values: Iterable<readonly [string, string]>): Record<string, N
 }
 
 /** Repeated headers are joined with a comma without blank. */
-function joinedHeaders(request: IncomingMessage): Map<string, string> {
+export function joinedHeaders(request: IncomingMessage): Map<string, string> {
   const headers = new Map<string, string>();
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     const name = (request.rawHeaders[index] ?? '').toLowerCase();
@@ -71,7 +71,8 @@ export function toHttpData(request: IncomingMessage, body: Buffer, params: Recor
   return { http };
 }
 
-const CANONICAL = new Map(
+/** Spelling of well-known header names by their lower-case form. */
+export const CANONICAL: ReadonlyMap<string, string> = new Map(
   [
     'Accept-Ranges Access-Control-Allow-Credentials Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin',
     'Access-Control-Expose-Headers Access-Control-Max-Age Age Allow Cache-Control Connection Content-Disposition Content-Encoding',

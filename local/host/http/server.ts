@@ -1,11 +1,15 @@
 /** The HTTP side of the host: functions, the durable management API and the host's own doors, on one listener. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RegisteredFunction } from '../core/function-app.ts';
 import { FunctionTimeoutError, type Invoker } from '../core/invocation.ts';
 import type { Log } from '../core/log.ts';
 import type { InvocationResponse, TypedData } from '../core/protocol.ts';
 import { RPC_PATH, WEBHOOK_PATH } from '../durable/client-payload.ts';
 import type { ManagementApi, ManagementResponse } from '../durable/management.ts';
+import { adminDocument, type AdminState } from './admin.ts';
+import { authLevelOf, presentedKey, type Keys } from './keys.ts';
+import { runStreamed } from './stream.ts';
 import { BodyTooLargeError, readBody, sendEmpty, sendFunctionResult, toHttpData } from './messages.ts';
 import { matchRoute, pathSegments, type HttpRoute } from './routes.ts';
 
@@ -17,7 +21,12 @@ export interface HttpHandlers {
   /** Data of further input bindings of a function. */
   readonly extraInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[];
   /** JSON of a door below `/_host/`, or undefined when there is none of that name. */
-  readonly observe: (name: string, query: URLSearchParams) => unknown;
+  readonly observe: (name: string, query: URLSearchParams) => Promise<unknown>;
+  /** Keys to check; undefined lets every call through, as `func start` does. */
+  readonly keys: Keys | undefined;
+  readonly admin: AdminState;
+  /** Where a streaming app takes its requests, and how long it may be silent. */
+  readonly stream: { readonly target: string; readonly idleMs: number } | undefined;
 }
 
 const LOCAL_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
@@ -43,13 +52,22 @@ export class HttpServer {
   readonly #server: http.Server;
   #handlers: HttpHandlers | undefined;
   #stopping = false;
+  readonly #warned = new Set<string>();
+  readonly #sockets = new Set<Socket>();
+  readonly #open = new Set<ServerResponse>();
 
   /** @param allowedNames host names, besides the local ones, that a request may be addressed to. */
   constructor(log: Log, allowedNames: readonly string[]) {
     this.#log = log;
     this.#names = new Set([...LOCAL_NAMES, ...allowedNames.map((name) => name.toLowerCase())]);
     this.#server = http.createServer((request, response) => {
+      this.#open.add(response);
+      response.once('close', () => this.#open.delete(response));
       void this.#safely(request, response);
+    });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     // The real host has no limit on the time a request takes to arrive or to be answered.
     this.#server.requestTimeout = 0;
@@ -74,6 +92,23 @@ export class HttpServer {
     });
   }
 
+  /** Takes over a connection that another process has accepted. */
+  accept(socket: Socket): void {
+    if (this.#stopping) socket.destroy();
+    else this.#server.emit('connection', socket);
+  }
+
+  /** Answers everything that is still open with 500, at once and without waiting: the process is about to end. */
+  failAll(): void {
+    for (const response of this.#open) {
+      if (response.headersSent) response.destroy();
+      else {
+        response.shouldKeepAlive = false;
+        sendEmpty(response, 500);
+      }
+    }
+  }
+
   serve(handlers: HttpHandlers): void {
     this.#handlers = handlers;
   }
@@ -82,13 +117,14 @@ export class HttpServer {
   stopAccepting(): void {
     this.#stopping = true;
     this.#server.close();
-    this.#server.closeIdleConnections();
+    const busy = new Set([...this.#open].map((response) => response.socket));
+    for (const socket of this.#sockets) if (!busy.has(socket)) socket.destroy();
   }
 
   /** Cuts what is left. */
   close(): void {
     this.#server.close();
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #safely(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -139,6 +175,9 @@ export class HttpServer {
           `Pages of ${request.headers.origin} may not use the management API of this host.`,
         );
       }
+      const key = presentedKey(request.headers['x-functions-key'], queryOf(request));
+      // The RPC base is the SDK's own way in; it is open to this machine on the real host, too.
+      if (base !== RPC_PATH && handlers.keys?.opensWebhook(key) === false) return refuse(request, response);
       return this.#manage(handlers, request, response, path.slice(base.length));
     }
     const segments = pathSegments(path);
@@ -154,16 +193,43 @@ export class HttpServer {
     route: HttpRoute,
     params: Record<string, string>,
   ): Promise<void> {
+    const level = authLevelOf(route.fn.trigger['authLevel']);
+    const key = presentedKey(request.headers['x-functions-key'], queryOf(request));
+    if (handlers.keys?.opens(level, route.fn.name, key) === false) return refuse(request, response);
+    const extraInputs = handlers.extraInputs(route.fn);
+    if (handlers.stream) {
+      return runStreamed({
+        request,
+        response,
+        params,
+        ...handlers.stream,
+        functionName: route.fn.name,
+        log: this.#log,
+        invoke: async (input) => handlers.invoker.invoke(route.fn, { ...input, extraInputs }),
+      });
+    }
     const body = await readBody(request);
+    if (body.length > 0 && request.headers['transfer-encoding'] !== undefined) this.#warnChunked(route.fn.name);
     let result: InvocationResponse;
     try {
-      const input = { triggerData: toHttpData(request, body, params), extraInputs: handlers.extraInputs(route.fn) };
+      const input = { triggerData: toHttpData(request, body, params), extraInputs };
       result = await handlers.invoker.invoke(route.fn, input);
     } catch {
       // Logged by the invoker; the caller learns nothing, as on the real host.
       return sendEmpty(response, 500);
     }
     sendFunctionResult(response, result.returnValue);
+  }
+
+  #warnChunked(name: string): void {
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
+    this.#log.write({
+      level: 'warning',
+      category: `Function.${name}`,
+      message:
+        'http trap chunked-body: a request body without Content-Length was dropped, as the real host does (docs/durable-traps.md#chunked-body)',
+    });
   }
 
   async #manage(
@@ -189,7 +255,12 @@ export class HttpServer {
     sendJson(response, answer);
   }
 
-  #builtIn(handlers: HttpHandlers, request: IncomingMessage, response: ServerResponse, path: string): void {
+  async #builtIn(
+    handlers: HttpHandlers,
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+  ): Promise<void> {
     request.resume();
     if (request.method === 'GET' && path === '/') {
       response.setHeader('Content-Type', 'text/html');
@@ -201,11 +272,30 @@ export class HttpServer {
       response.setHeader('Pragma', 'no-cache');
       return sendEmpty(response, 200);
     }
+    const query = queryOf(request);
+    if (path.startsWith('/admin/')) {
+      const key = presentedKey(request.headers['x-functions-key'], query);
+      if (handlers.keys?.opens('admin', '', key) === false) return refuse(request, response);
+      const document = adminDocument(path, `http://${request.headers.host ?? ''}`, handlers.admin);
+      if (request.method === 'GET' && document !== undefined)
+        return sendJson(response, { status: 200, json: document });
+    }
     if (request.method === 'GET' && path.startsWith('/_host/')) {
-      const query = new URL(request.url ?? '/', 'http://localhost').searchParams;
-      const json = handlers.observe(path.slice('/_host/'.length), query);
+      const json = await handlers.observe(path.slice('/_host/'.length), query);
       if (json !== undefined) return sendJson(response, { status: 200, json });
     }
     sendEmpty(response, 404);
   }
+}
+
+function queryOf(request: IncomingMessage): URLSearchParams {
+  const target = request.url ?? '/';
+  const at = target.indexOf('?');
+  return new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
+}
+
+/** Missing or wrong key. */
+function refuse(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  sendEmpty(response, 401);
 }

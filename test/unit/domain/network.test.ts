@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressAt, contains, overlaps, parseCidr, usableAddresses } from '#domain/network/cidr.ts';
 import { spread, usableZones } from '#domain/network/zones.ts';

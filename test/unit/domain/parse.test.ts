@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseClusterText, parseClusterValue } from '#domain/spec/parse.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
@@ -61,6 +61,7 @@ describe('reading a request', () => {
   it.each<[string, (text: string) => string, string]>([
     ['a name over 44 characters', (text) => text.replace('name: demo', `name: ${'a'.repeat(45)}`), 'CAP-1001'],
     ['a name that is no DNS label', (text) => text.replace('name: demo', 'name: Demo_1'), 'CAP-1001'],
+    ['the name of a namespace that exists', (text) => text.replace('name: demo', 'name: kube-system'), 'CAP-1001'],
     ['a reserved word in a tag key', (text) => text.replace('department:', 'MyMicrosoftTeam:'), 'CAP-1003'],
     ['an even control plane', (text) => text.replace('replicas: 3', 'replicas: 2'), 'CAP-1005'],
     ['static placement without names', (text) => text.replace('placement: dynamic', 'placement: static'), 'CAP-1006'],

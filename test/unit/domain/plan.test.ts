@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fnv32a, shortHash } from '#domain/names/hash.ts';
 import { imageBaseName, storageAccountCandidates } from '#domain/names/names.ts';

@@ -243,3 +243,69 @@ test('a region without zones gets availability sets', async () => {
   await until('a worker', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
   expect(azure.resources.has(path('Microsoft.Compute/availabilitySets', `${NAME}_pool-as`).toLowerCase())).toBe(true);
 });
+
+test('an upgrade replaces the first machine by one of the new image, and the API stays', async () => {
+  const { client, get, list, azure, dump } = await pivot(() => undefined);
+  await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+  const old = client().get({
+    apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta1',
+    kind: 'AzureMachineTemplate',
+    namespace: NAMESPACE,
+    name: KCP,
+  }) as any;
+  const image = { id: path('Microsoft.Compute/images', 'ubuntu-2404-v1.33.5-abc') };
+  client().create({
+    apiVersion: old.apiVersion,
+    kind: old.kind,
+    metadata: { name: 'next', namespace: NAMESPACE, labels: old.metadata.labels },
+    spec: { template: { spec: { ...old.spec.template.spec, image } } },
+  });
+  client().patch(
+    {
+      apiVersion: 'controlplane.cluster.x-k8s.io/v1beta2',
+      kind: 'KubeadmControlPlane',
+      namespace: NAMESPACE,
+      name: KCP,
+    },
+    { spec: { version: 'v1.33.5', machineTemplate: { spec: { infrastructureRef: { name: 'next' } } } } },
+  );
+  await until(
+    'replaced',
+    () =>
+      list('Machine').length === 1 &&
+      get('Machine', CPA) === undefined &&
+      get('KubeadmControlPlane', KCP)?.['status'].readyReplicas === 1,
+    dump,
+  );
+  expect(azure.resources.has(VM.toLowerCase())).toBe(false);
+  const [node, ...others] = list('Node');
+  expect(others).toEqual([]);
+  expect(node!['status'].nodeInfo.kubeletVersion).toBe('v1.33.5');
+});
+
+test('an unhealthy worker is replaced by the health check', async () => {
+  const { client, get, list, azure, dump } = await pivot(() => undefined);
+  await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+  workerPool('pool', '1', 1).forEach((document) => client().create(document));
+  await until('a worker', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
+  client().create({
+    apiVersion: 'cluster.x-k8s.io/v1beta2',
+    kind: 'MachineHealthCheck',
+    metadata: { name: 'pool', namespace: NAMESPACE, labels: { 'cluster.x-k8s.io/cluster-name': NAME } },
+    spec: {
+      clusterName: NAME,
+      selector: { matchLabels: { 'cluster.x-k8s.io/deployment-name': 'pool' } },
+      checks: { unhealthyNodeConditions: [{ type: 'Ready', status: 'Unknown', timeoutSeconds: 300 }] },
+    },
+  });
+  const before = list('Machine').find((machine) => machine.metadata.name.startsWith('pool'))!.metadata.name;
+  world!.machines.stop(
+    [...azure.resources.keys()].find((key) => key.endsWith(`virtualmachines/${before}`))!,
+    'deallocated',
+  );
+  await until(
+    'a new one',
+    () => get('Machine', before) === undefined && get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1,
+    dump,
+  );
+});

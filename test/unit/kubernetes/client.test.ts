@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '#domain/secret.ts';
-import { checkReady, connect } from '../../../kubernetes/client/connect.ts';
-import { errorOutcome, KubernetesApiError } from '../../../kubernetes/client/errors.ts';
-import { KubernetesForeignCertificate, KubernetesUnreachable } from '../../../kubernetes/client/transport.ts';
-import { generateClusterKeys } from '../../../kubernetes/pki/keys.ts';
+import { checkReady, connect } from '#kubernetes/client/connect.ts';
+import { errorOutcome, KubernetesApiError } from '#kubernetes/client/errors.ts';
+import { KubernetesForeignCertificate, KubernetesUnreachable } from '#kubernetes/client/transport.ts';
+import { generateClusterKeys } from '#kubernetes/pki/keys.ts';
 import { host, startCluster, type TestCluster } from './server.ts';
 
 let cluster: TestCluster;

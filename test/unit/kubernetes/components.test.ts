@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Component } from '../../../kubernetes/components/component.ts';
-import { componentObjects } from '../../../kubernetes/components/component.ts';
-import { installComponents } from '../../../kubernetes/components/install.ts';
-import { applyOrder, ManifestError, parseManifest, substitute } from '../../../kubernetes/components/manifest.ts';
-import { readinessOf } from '../../../kubernetes/components/readiness.ts';
+import type { Component } from '#kubernetes/components/component.ts';
+import { componentObjects } from '#kubernetes/components/component.ts';
+import { installComponents } from '#kubernetes/components/install.ts';
+import { applyOrder, ManifestError, parseManifest, substitute } from '#kubernetes/components/manifest.ts';
+import { readinessOf } from '#kubernetes/components/readiness.ts';
 import { startCluster, type TestCluster } from './server.ts';
 
 const manifest = `

@@ -7,8 +7,8 @@ import { referenceOf } from '#domain/cluster-api/object.ts';
 import { ownerReferences } from '#domain/cluster-api/owners.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { samplePlan } from '#test/support/sample-plan.ts';
-import type { AdoptedResource, PivotContext } from '../../../kubernetes/pivot/context.ts';
-import type { JournalState } from '../../../kubernetes/pivot/journal.ts';
+import type { AdoptedResource, PivotContext } from '#kubernetes/pivot/context.ts';
+import type { JournalState } from '#kubernetes/pivot/journal.ts';
 import { startCluster, type TestCluster } from './server.ts';
 
 const kinds = [

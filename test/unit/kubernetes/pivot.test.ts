@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ownerReferences } from '#domain/cluster-api/owners.ts';
 import { ownedTag } from '#domain/names/tags.ts';
-import { pivot, rollBack } from '../../../kubernetes/pivot/pivot.ts';
+import { pivot, rollBack } from '#kubernetes/pivot/pivot.ts';
 import { haveRealDefinitions, secondMachine, startWorld, type World } from './pivot-world.ts';
 
 let world: World;
@@ -365,7 +365,7 @@ function wrap(client: World['client'], fails: () => boolean): World['client'] {
     async (...args: any[]) => {
       if (!broken && fails()) {
         broken = true;
-        const { KubernetesApiError } = await import('../../../kubernetes/client/errors.ts');
+        const { KubernetesApiError } = await import('#kubernetes/client/errors.ts');
         throw new KubernetesApiError({ status: 500, reason: 'InternalError', message: 'planted' });
       }
       return (client[name] as any)(...args);

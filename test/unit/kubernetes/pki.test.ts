@@ -4,14 +4,14 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
 import { Secret } from '#domain/secret.ts';
-import { createClientCertificate } from '../../../kubernetes/pki/certificates.ts';
-import { createKubeconfig } from '../../../kubernetes/pki/kubeconfig.ts';
+import { createClientCertificate } from '#kubernetes/pki/certificates.ts';
+import { createKubeconfig } from '#kubernetes/pki/kubeconfig.ts';
 import {
   certificateFingerprint,
   keySecretNames,
   parseClusterKeys,
   serializeClusterKeys,
-} from '../../../kubernetes/pki/keys.ts';
+} from '#kubernetes/pki/keys.ts';
 import { sharedKeys } from './server.ts';
 
 let keys: ClusterKeys;

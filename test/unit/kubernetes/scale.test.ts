@@ -3,12 +3,12 @@ import { namespaceDocument, clusterDocument } from '#domain/cluster-api/cluster.
 import { controlPlaneDocument } from '#domain/cluster-api/control-plane.ts';
 import { wellKnown } from '#domain/cluster-api/names.ts';
 import { ownerReferences } from '#domain/cluster-api/owners.ts';
-import { addOnLayers, installAddOn } from '../../../kubernetes/scale/add-ons.ts';
-import { ensureViewerAccess } from '../../../kubernetes/scale/access.ts';
-import { scaleControlPlane } from '../../../kubernetes/scale/control-plane.ts';
-import { classifyMachineProblem, viewMachine } from '../../../kubernetes/scale/machines.ts';
-import { readNodes } from '../../../kubernetes/scale/nodes.ts';
-import { scaleShard } from '../../../kubernetes/scale/pools.ts';
+import { addOnLayers, installAddOn } from '#kubernetes/scale/add-ons.ts';
+import { ensureViewerAccess } from '#kubernetes/scale/access.ts';
+import { scaleControlPlane } from '#kubernetes/scale/control-plane.ts';
+import { classifyMachineProblem, viewMachine } from '#kubernetes/scale/machines.ts';
+import { readNodes } from '#kubernetes/scale/nodes.ts';
+import { scaleShard } from '#kubernetes/scale/pools.ts';
 import { condition, startWorld, type World } from './pivot-world.ts';
 
 let world: World;

@@ -6,9 +6,9 @@ import * as x509 from '@peculiar/x509';
 import { createPrivateKey, webcrypto } from 'node:crypto';
 import type { ClusterKeys, KeyPair } from '#domain/kubeadm/keys.ts';
 import { createSimulatedApi } from '#local/kubernetes/api/index.ts';
-import { connect } from '../../../kubernetes/client/connect.ts';
-import type { KubernetesClient } from '../../../kubernetes/client/client.ts';
-import { generateClusterKeys } from '../../../kubernetes/pki/keys.ts';
+import { connect } from '#kubernetes/client/connect.ts';
+import type { KubernetesClient } from '#kubernetes/client/client.ts';
+import { generateClusterKeys } from '#kubernetes/pki/keys.ts';
 
 let keys: Promise<ClusterKeys> | undefined;
 

@@ -7,14 +7,13 @@ import { adoptedResources } from '#domain/cluster-api/adopted.ts';
 import { bootstrapData } from '#domain/cluster-api/bundle.ts';
 import { createMachineHost } from '#local/kubernetes/machines.ts';
 import { samplePlan } from '#test/support/sample-plan.ts';
-import { checkReady, connect } from '../../../kubernetes/client/connect.ts';
-import { componentsFrom } from '../../../kubernetes/components/catalogue.ts';
-import { installComponents } from '../../../kubernetes/components/install.ts';
-import { pivot } from '../../../kubernetes/pivot/pivot.ts';
-import { installAddOn } from '../../../kubernetes/scale/add-ons.ts';
-import { scaleControlPlane } from '../../../kubernetes/scale/control-plane.ts';
-import { readNodes } from '../../../kubernetes/scale/nodes.ts';
-import { scaleShard } from '../../../kubernetes/scale/pools.ts';
+import { checkReady, connect } from '#kubernetes/client/connect.ts';
+import { installComponents } from '#kubernetes/components/install.ts';
+import { pivot } from '#kubernetes/pivot/pivot.ts';
+import { installAddOn } from '#kubernetes/scale/add-ons.ts';
+import { scaleControlPlane } from '#kubernetes/scale/control-plane.ts';
+import { readNodes } from '#kubernetes/scale/nodes.ts';
+import { scaleShard } from '#kubernetes/scale/pools.ts';
 import { startFakeAzure } from '../kubernetes-controllers/support/fake-azure.ts';
 import { connectProxy, sharedKeys } from './server.ts';
 
@@ -124,10 +123,10 @@ test('from the booted first machine to a cluster that manages itself: components
   });
 
   const index = JSON.parse(readFileSync(`${componentFolder}index.json`, 'utf8'));
-  const manifests = Object.fromEntries(
-    index.map((entry: any) => [entry.name, readFileSync(componentFolder + entry.file, 'utf8')]),
-  );
-  const components = componentsFrom(index, manifests);
+  const components = index.map((entry: any) => ({
+    ...entry,
+    manifest: readFileSync(componentFolder + entry.file, 'utf8'),
+  }));
   const installed = await finish((state) => installComponents({ client, components }, state));
   expect(installed).toMatchObject({
     status: 'done',

@@ -50,7 +50,9 @@ function machine(object: MachineObject): string[] {
   if (object.spec === undefined) return ['spec: Required value'];
   set(object, ['metadata', 'labels', LABEL.cluster], object.spec.clusterName);
   const problems: string[] = [];
-  const { bootstrap, version } = object.spec;
+  const { version } = object.spec;
+  // The field is required by the schema, but a webhook sees whatever was sent.
+  const bootstrap: Partial<typeof object.spec.bootstrap> = (object.spec as Partial<typeof object.spec>).bootstrap ?? {};
   if (bootstrap.configRef === undefined && bootstrap.dataSecretName === undefined)
     problems.push(
       'spec.bootstrap: Required value: expected either spec.bootstrap.dataSecretName or spec.bootstrap.configRef to be populated',

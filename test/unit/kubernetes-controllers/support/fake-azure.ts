@@ -56,7 +56,7 @@ export async function startFakeAzure(timeScale: number): Promise<FakeAzure> {
     cores: 2,
     memoryGiB: 8,
     customData: Buffer.from(vm['properties'].osProfile.customData ?? '', 'base64').toString(),
-    imageReference: 'image',
+    imageReference: vm['properties'].storageProfile?.imageReference?.id ?? 'image',
     identityIds: Object.keys(vm['identity']?.userAssignedIdentities ?? {}),
     privateIp: `10.0.0.${addresses++}`,
     backendPoolIds: [],
