@@ -41,6 +41,12 @@ export interface Activities {
   ensureAddOn: { input: ActivityInput & { readonly addOn: string }; value: Record<string, never> };
   /** Plans the changed document over the facts of the stored plan (replica counts only). */
   planUpdate: { input: ActivityInput; value: RunShape };
+  /** A bounded attempt to keep the cluster's controllers from making again what is deleted. */
+  stopControllers: { input: ActivityInput; value: Record<string, never> };
+  /** What is left to delete, in waves of inventory keys. */
+  planDeletion: { input: ActivityInput; value: { readonly waves: readonly (readonly string[])[] } };
+  removeResource: { input: ActivityInput & { readonly key: string }; value: { readonly action: string } };
+  deleteSecrets: { input: ActivityInput; value: Record<string, never> };
   /** Ends the operation: phase, endpoints, event. */
   finishOperation: {
     input: ActivityInput & { readonly error?: CapstanError; readonly cancelled?: boolean };

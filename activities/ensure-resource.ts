@@ -2,7 +2,7 @@ import type { EnsureOutcome } from '#azure/types.ts';
 import type { PlannedResource } from '#domain/plan/types.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
-import { provisionSteps } from '#domain/steps.ts';
+import { stepDefinition } from '#domain/steps.ts';
 import { bootstrapUserData } from './cluster-keys.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
@@ -81,6 +81,6 @@ async function stepSentence(work: Work, { step }: ActivityInput): Promise<string
   const keys = new Set(plan.resources.filter((resource) => resource.step === step).map((resource) => resource.key));
   const items = (await work.store.clusters.items(work.ref.name)).filter((item) => keys.has(item.key));
   const ready = items.filter((item) => item.state === 'created' || item.state === 'exists');
-  const title = provisionSteps.find((definition) => definition.id === step)?.title ?? step;
+  const title = stepDefinition(step).title;
   return `${title}: ${ready.length} of ${keys.size} resources`;
 }

@@ -1,5 +1,7 @@
+import { deleteHead } from '#domain/decide.ts';
+import type { CapstanError } from '#domain/errors/error.ts';
 import { done } from '#domain/outcome.ts';
-import type { Phase } from '#domain/record.ts';
+import type { ClusterHead, Phase } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 import { changeHead } from './record.ts';
@@ -9,32 +11,39 @@ defineActivity(
   'finishOperation',
   async (work, input) => {
     const endedAt = new Date().toISOString();
-    const { error, cancelled } = input;
-    const ready = error === undefined && cancelled !== true;
-    const phase: Phase = ready ? 'Ready' : 'Failed';
-    const failure =
-      error ?? (cancelled === true ? { code: 'CAP-9005' as const, message: 'The operation was cancelled' } : undefined);
-    const type = ready ? 'operation.done' : 'operation.failed';
-    const { kind } = work.head.operation;
+    const { kind, cancel } = work.head.operation;
+    const failure = failureOf(input.error, input.cancelled === true);
+    const phase: Phase = failure !== undefined ? 'Failed' : kind === 'delete' ? 'Deleted' : 'Ready';
+    const { name } = work.ref;
     await recordEvent(work.store, input, 'end', {
-      type,
-      sentence: ready
-        ? `Cluster ${work.ref.name} is Ready`
-        : `The ${kind} of cluster ${work.ref.name} failed: ${failure?.message ?? ''}`,
+      type: failure === undefined ? 'operation.done' : 'operation.failed',
+      sentence:
+        failure === undefined ? `Cluster ${name} is ${phase}` : `The ${kind} of cluster ${name} failed: ${failure.message}`,
       ...(failure === undefined ? {} : { error: failure }),
     });
-    await changeHead(work, (head) => ({
+    const ended = (head: ClusterHead): ClusterHead => ({
       ...head,
       phase,
-      observedGeneration: ready ? work.ref.generation : head.observedGeneration,
+      observedGeneration: failure === undefined ? work.ref.generation : head.observedGeneration,
       operation: {
         ...head.operation,
         state: 'finished',
         endedAt,
         ...(failure === undefined ? {} : { error: failure }),
       },
-    }));
+    });
+    await work.store.clusters.putOperation(name, ended(work.head).operation);
+    // Somebody asked for a deletion while this ran: it is recorded in the same write, and the sweep timer starts it.
+    const follow = cancel === 'delete' && kind !== 'delete';
+    await changeHead(work, (head) =>
+      follow ? deleteHead(ended(head), `after-${head.operation.id}`, endedAt) : ended(head),
+    );
     return done({});
   },
   { evenWhenCancelled: true },
 );
+
+function failureOf(error: CapstanError | undefined, cancelled: boolean): CapstanError | undefined {
+  if (error !== undefined) return error;
+  return cancelled ? { code: 'CAP-9005', message: 'The operation was cancelled' } : undefined;
+}

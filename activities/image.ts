@@ -1,5 +1,6 @@
 import type { CopyPlan, CredentialReport } from '#azure/storage/copy-types.ts';
 import { done, type Outcome } from '#domain/outcome.ts';
+import { bytesText, copySentence } from '#domain/storage/progress.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent, recordProgress } from './progress.ts';
@@ -7,16 +8,21 @@ import type { Work } from './runtime.ts';
 
 const copyDocument = (uid: string) => `copy/${uid}.json`;
 
-/** Finds out what has to be copied; the list of operations stays in a blob, history carries the count of slices. */
+/** The plan of a copy with the moment (milliseconds since the epoch) at which this run of it began. */
+interface StoredCopy extends CopyPlan {
+  readonly startedAt?: number;
+}
+
+/** Finds out what has to be copied; the slices stay in a blob, history carries their count. */
 defineActivity('planImageCopy', async (work, input) => {
   const azure = await work.azure();
   const outcome = await azure.copy.plan(await work.plan());
   if (outcome.status !== 'done') return outcome;
-  const copy = outcome.value;
+  const copy: StoredCopy = { ...outcome.value, startedAt: Date.now() };
   await work.store.documents.put(copyDocument(work.ref.uid), JSON.stringify(copy));
   await reportCredential(work, input, copy);
-  const slices = copy.complete ? 0 : copy.slices.length;
-  return done({ slices, bytes: copy.remainingBytes });
+  if (copy.slices.length > 0) await advance(work, input, 0, copy);
+  return done({ slices: copy.slices.length, bytes: copy.remainingBytes });
 });
 
 defineActivity('copyImageSlice', async (work, input) => {
@@ -24,10 +30,18 @@ defineActivity('copyImageSlice', async (work, input) => {
   const slice = copy.slices[input.slice];
   if (slice === undefined) throw new Error(`the copy has no slice ${input.slice}`);
   const azure = await work.azure();
-  const outcome = await azure.copy.slice(await work.plan(), copy, slice);
+  let pending = 0;
+  const onBytes = (bytes: number): void => {
+    pending += bytes;
+    if (pending < reportedBytes) return;
+    // Not waited for: the copy does not stand still for its progress bar.
+    advance(work, input, pending, copy).catch(() => undefined);
+    pending = 0;
+  };
+  const outcome = await azure.copy.slice(await work.plan(), copy, { ...slice, onBytes });
+  if (pending > 0) await advance(work, input, pending, copy);
   if (outcome.status !== 'done') return outcome;
   await reportCredential(work, input, outcome.value);
-  await advance(work, input, slice.bytes, copy);
   return done({ bytes: outcome.value.bytes });
 });
 
@@ -50,14 +64,14 @@ defineActivity('finishImageCopy', async (work, input) => {
       : outcome.value.reason === undefined
         ? 'with Entra ID'
         : `SAS refused by ${storage.account.name}, used Entra ID`;
-  const amount = copy.complete ? 'the copy was there already' : `${mebibytes(copy.totalBytes)} of data copied`;
+  const amount = copy.complete ? 'the copy was there already' : `${bytesText(outcome.value.bytes)} of data copied`;
   return done({}, `${amount} · ${how}`);
 });
 
-async function loadCopy(work: Work): Promise<CopyPlan> {
+async function loadCopy(work: Work): Promise<StoredCopy> {
   const text = await work.store.documents.get(copyDocument(work.ref.uid));
   if (text === undefined) throw new Error('the copy was not planned');
-  return JSON.parse(text) as CopyPlan;
+  return JSON.parse(text) as StoredCopy;
 }
 
 /** The change from SAS to Entra ID is an event the user can read. */
@@ -70,19 +84,32 @@ async function reportCredential(work: Work, input: ActivityInput, report: Creden
   });
 }
 
-/** Adds a finished slice to the progress of the step. Slices end side by side: a lost update corrects itself at the end. */
-async function advance(work: Work, input: ActivityInput, bytes: number, copy: CopyPlan): Promise<void> {
+/** A slice shows its progress each time so many bytes are copied. */
+const reportedBytes = 32 * 1024 ** 2;
+
+/** Writes of one step's progress in this process, one after the other. */
+let reports: Promise<unknown> = Promise.resolve();
+
+/**
+ * Adds copied bytes to the progress of the step, with rate and time left. Slices run side by side and add one after the
+ * other; what two processes write at the same moment corrects itself at the end.
+ */
+function advance(work: Work, input: ActivityInput, bytes: number, copy: StoredCopy): Promise<void> {
+  const report = reports.then(() => addProgress(work, input, bytes, copy));
+  reports = report.catch(() => undefined);
+  return report;
+}
+
+async function addProgress(work: Work, input: ActivityInput, bytes: number, copy: StoredCopy): Promise<void> {
   const step = await work.store.clusters.step(work.ref.name, input.step);
-  const before = step?.progress?.unit === 'bytes' ? step.progress.done : copy.totalBytes - copy.remainingBytes;
-  const copied = Math.min(copy.totalBytes, before + bytes);
+  const atStart = copy.totalBytes - copy.remainingBytes;
+  const before = bytes > 0 && step?.progress?.unit === 'bytes' ? step.progress.done : atStart;
+  const progress = { done: Math.min(copy.totalBytes, before + bytes), total: copy.totalBytes, unit: 'bytes' };
+  const seconds = ((Date.now() - (copy.startedAt ?? Date.now())) / 1000) * work.ref.timeScale;
   await recordProgress(work.store, input, {
     status: 'wait',
     retryAfter: 0,
-    sentence: `Copying the base image: ${mebibytes(copied)} of ${mebibytes(copy.totalBytes)}`,
-    progress: { done: copied, total: copy.totalBytes, unit: 'bytes' },
+    sentence: copySentence(progress, { atStart, seconds }),
+    progress,
   });
-}
-
-function mebibytes(bytes: number): string {
-  return bytes >= 1024 ** 3 ? `${(bytes / 1024 ** 3).toFixed(1)} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`;
 }

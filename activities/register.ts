@@ -1,6 +1,7 @@
 /** Importing a file registers its activities. */
 import './agent.ts';
 import './cluster-keys.ts';
+import './delete.ts';
 import './ensure-resource.ts';
 import './finish.ts';
 import './image.ts';

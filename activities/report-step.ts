@@ -1,7 +1,7 @@
 import { done } from '#domain/outcome.ts';
 import type { StepRecord } from '#domain/record.ts';
 import { stepSummary } from '#domain/plan/sentences.ts';
-import { provisionSteps } from '#domain/steps.ts';
+import { stepDefinition } from '#domain/steps.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 
@@ -29,7 +29,7 @@ defineActivity(
       ...(report.error === undefined ? {} : { error: report.error }),
     };
     await store.clusters.putStep(ref.name, record);
-    const title = provisionSteps.find((definition) => definition.id === step)?.title ?? step;
+    const title = stepDefinition(step).title;
     const sentence = report.error?.message ?? record.sentence;
     await recordEvent(store, input, `${step}/${report.state}`, {
       type: `step.${report.state}`,

@@ -1,8 +1,9 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import { failed, type Outcome, wait } from '#domain/outcome.ts';
+import { BudgetDeferral } from './clients/budget.ts';
 import type { CallResult } from './clients/capture.ts';
 import { classify } from './errors/classify.ts';
-import type { AzureFailure } from './errors/failure.ts';
+import { type AzureFailure, deferredFailure } from './errors/failure.ts';
 
 /** Ends a sequence of reads early with an outcome; never leaves this room. */
 export class Halt extends Error {
@@ -44,6 +45,7 @@ export async function untilHalted<Value extends object>(run: () => Promise<Value
     return { status: 'done', value: await run() };
   } catch (error) {
     if (error instanceof Halt) return error.outcome;
+    if (error instanceof BudgetDeferral) return wait(error.retryAfter, { sentence: deferredFailure(0).message });
     throw error;
   }
 }

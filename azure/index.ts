@@ -1,5 +1,6 @@
 import { connect } from './clients/clients.ts';
 import { readFacts } from './facts/facts.ts';
+import { findOwned } from './inventory/find.ts';
 import { kinds } from './kinds.ts';
 import { observeGroup } from './observe/observe.ts';
 import { instanceView, serialConsole } from './machine/machine.ts';
@@ -25,11 +26,13 @@ export function createAzure(settings: AzureSettings): Azure {
     preflight: (plan, facts) => preflight(connection, plan, facts),
     copy: createCopy(connection),
     secrets: createSecrets(connection),
-    observe: async (plan, resources) => {
-      const group = observeGroup(connection, plan);
-      const rest = resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource));
-      return Promise.all([group, ...rest]);
-    },
+    findOwned: (plan) => findOwned(connection, plan),
+    observe: (plan, resources) =>
+      connection.withReads(plan.azure.subscriptionId, resources.length + 1, async () => {
+        const group = observeGroup(connection, plan);
+        const rest = resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource));
+        return Promise.all([group, ...rest]);
+      }),
     serialConsole: (vmId) => serialConsole(connection, vmId),
     instanceView: (vmId) => instanceView(connection, vmId),
   };

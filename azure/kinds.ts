@@ -2,6 +2,7 @@ import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/ty
 import { availabilitySet } from './availabilitySet/client.ts';
 import { blobContainer } from './blobContainer/client.ts';
 import type { Connection } from './clients/clients.ts';
+import { disk } from './disk/client.ts';
 import { gallery } from './gallery/client.ts';
 import { galleryImage } from './galleryImage/client.ts';
 import { galleryImageVersion } from './galleryImageVersion/client.ts';
@@ -22,6 +23,7 @@ import { storageAccount } from './storageAccount/client.ts';
 import type { EnsureOutcome, EnsureRequest, ObservedResource, RemoveOutcome, RemoveRequest } from './types.ts';
 import { userAssignedIdentity } from './userAssignedIdentity/client.ts';
 import { virtualMachine } from './virtualMachine/client.ts';
+import { ensureMachine } from './virtualMachine/zones.ts';
 import { virtualNetwork } from './virtualNetwork/client.ts';
 
 /** A kind with its body type closed over. */
@@ -51,8 +53,9 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   loadBalancer: adapter(loadBalancer),
   inboundNatRule: adapter(inboundNatRule),
   networkInterface: adapter(networkInterface),
-  virtualMachine: adapter(virtualMachine),
+  virtualMachine: { ...adapter(virtualMachine), ensure: ensureMachine },
   availabilitySet: adapter(availabilitySet),
+  disk: adapter(disk),
   userAssignedIdentity: adapter(userAssignedIdentity),
   roleAssignment: adapter(roleAssignment),
   storageAccount: adapter(storageAccount),

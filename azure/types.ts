@@ -16,6 +16,11 @@ export interface AzureSettings {
   readonly keyVaultUri?: string;
   /** Subscriptions whose storage accounts may get a bearer token; absent: the cluster's own only. */
   readonly allowedSubscriptions?: readonly string[];
+  /**
+   * What the budget of calls to Azure Resource Manager is divided by and measured in. Absent: one instance and Azure's own
+   * time; behind a gateway none, because its time may run faster.
+   */
+  readonly budget?: { readonly instances: number; readonly timeScale: number };
 }
 
 /** Values of a resource that others need: `principalId` and `clientId` of an identity, `ipAddress` and `fqdn` of an address. */
@@ -116,6 +121,14 @@ export interface SecretVault {
   remove(name: string): Promise<{ readonly purged: boolean; readonly recoverableUntil?: string }>;
 }
 
+/** One resource of the group that carries the cluster's mark. */
+export interface FoundResource {
+  readonly id: string;
+  /** Undefined: a type that Capstan does not know, so it is listed and left. */
+  readonly kind: ResourceKind | undefined;
+  readonly type: string;
+}
+
 /** One resource as it was read; the fingerprint changes when somebody writes to it. */
 export interface ObservedResource {
   readonly id: string;
@@ -147,6 +160,8 @@ export interface Azure {
     finish(plan: ClusterPlan, copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>): Promise<Outcome<CopiedImage>>;
   };
   readonly secrets: SecretVault;
+  /** Lists what belongs to the cluster in its resource group. */
+  findOwned(plan: ClusterPlan): Promise<readonly FoundResource[]>;
   /** Reads the cluster's resource group and resources side by side, to compare them later. Nothing is written. */
   observe(plan: ClusterPlan, resources: readonly PlannedResource[]): Promise<readonly ObservedResource[]>;
   /** Text of the serial console so far; '' when Azure has none yet. */

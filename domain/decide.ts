@@ -38,6 +38,7 @@ export function decideApply(
   }
   const { requestId, documentSha, document } = application;
   const active = head.operation.state !== 'finished';
+  if (head.operation.kind === 'delete' && !active) return { kind: 'refuse', error: halfDeleted(head) };
   if (head.operation.requestId === requestId) return { kind: 'same', operationId: head.operation.id };
   if (active && head.documentSha === documentSha) return { kind: 'unchanged', operationId: head.operation.id };
   if (active) return { kind: 'refuse', error: busy(head) };
@@ -54,6 +55,62 @@ export function decideApply(
     kind: 'write',
     head: nextHead(head, application, neverReady ? 'provision' : 'update', generation),
     newLife: false,
+  };
+}
+
+/** What a delete comes to. */
+export type DeleteDecision =
+  | { readonly kind: 'write'; readonly head: ClusterHead; readonly operationId: string }
+  /** It is being deleted, or was. */
+  | { readonly kind: 'same'; readonly operationId: string }
+  | { readonly kind: 'refuse'; readonly error: CapstanError };
+
+/**
+ * The rules of delete: always possible. A running provision or update is asked to stop, and the deletion follows it;
+ * a repeated delete is the same operation.
+ */
+export function decideDelete(
+  name: string,
+  requestId: string,
+  now: string,
+  head: ClusterHead | undefined,
+): DeleteDecision {
+  if (head === undefined) {
+    return { kind: 'refuse', error: { code: 'CAP-1013', message: `There is no cluster ${name}` } };
+  }
+  const { operation } = head;
+  const active = operation.state !== 'finished';
+  if (head.phase === 'Deleted' || (operation.kind === 'delete' && active))
+    return { kind: 'same', operationId: operation.id };
+  if (active) {
+    const asked: ClusterHead = { ...head, operation: { ...operation, cancel: 'delete' }, updatedAt: now };
+    return operation.cancel === 'delete'
+      ? { kind: 'same', operationId: operation.id }
+      : { kind: 'write', head: asked, operationId: operation.id };
+  }
+  const next = deleteHead(head, requestId, now);
+  return { kind: 'write', head: next, operationId: next.operation.id };
+}
+
+/** The head with a recorded deletion. */
+export function deleteHead(head: ClusterHead, requestId: string, now: string): ClusterHead {
+  const operations = head.operations + 1;
+  const id = operationId(head.name, head.uid, operations);
+  return {
+    ...head,
+    phase: 'Deleting',
+    operation: { id, kind: 'delete', requestId, state: 'recorded', recordedAt: now },
+    operations,
+    updatedAt: now,
+  };
+}
+
+function halfDeleted(head: ClusterHead): CapstanError {
+  return {
+    code: 'CAP-1009',
+    message: `Cluster ${head.name} was being deleted, and the deletion did not come to an end`,
+    where: `operation ${head.operation.id}`,
+    remedy: 'Delete it again until it is Deleted; then the name is free.',
   };
 }
 

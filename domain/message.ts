@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CapstanError } from './errors/error.ts';
 import { pathText } from './spec/parse.ts';
+import { clusterName } from './spec/schema.ts';
 import { unsafeKey } from './spec/text.ts';
 
 const requestId = z
@@ -24,6 +25,11 @@ export const queueMessage = z.union([
       name: z.string().min(1).max(1024),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hexadecimal'),
     }),
+  }),
+  z.strictObject({
+    ...common,
+    operation: z.literal('delete'),
+    cluster: z.looseObject({ metadata: z.looseObject({ name: clusterName }) }),
   }),
 ]);
 

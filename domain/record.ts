@@ -69,7 +69,7 @@ export interface InventoryItem {
   readonly id: string;
   readonly kind: ResourceKind;
   readonly owned: boolean;
-  readonly state: 'creating' | 'created' | 'exists' | 'failed' | 'deleting' | 'deleted';
+  readonly state: 'creating' | 'created' | 'exists' | 'failed' | 'deleting' | 'deleted' | 'kept';
   /** Small facts later steps need (principal id, address, …); never a secret. */
   readonly outputs: Readonly<Record<string, string>>;
 }

@@ -19,7 +19,10 @@ export type StepId =
   | 'controlPlaneScale'
   | 'workerPools'
   | 'addOns'
-  | 'finish';
+  | 'finish'
+  | 'stopControllers'
+  | 'deleteResources'
+  | 'deleteSecrets';
 
 /** The order of operations of a self-managed cluster (architecture.md §1). */
 export const provisionSteps: readonly StepDefinition[] = [
@@ -36,3 +39,23 @@ export const provisionSteps: readonly StepDefinition[] = [
   { id: 'addOns', title: 'Add-ons', needs: ['pivot'], boundSeconds: 3600 },
   { id: 'finish', title: 'Finish', needs: ['controlPlaneScale', 'workerPools', 'addOns'], boundSeconds: 600 },
 ];
+
+/** The order of a deletion: nothing of it needs the cluster's API. */
+const deletionSteps: readonly StepDefinition[] = [
+  { id: 'stopControllers', title: 'Stop the controllers', needs: [], boundSeconds: 300 },
+  { id: 'deleteResources', title: 'Azure resources', needs: ['stopControllers'], boundSeconds: 7200 },
+  { id: 'deleteSecrets', title: 'Keys', needs: ['deleteResources'], boundSeconds: 900 },
+  { id: 'finish', title: 'Finish', needs: ['deleteSecrets'], boundSeconds: 600 },
+];
+
+/** The steps of an operation. */
+export function stepsOf(kind: 'provision' | 'update' | 'delete'): readonly StepDefinition[] {
+  return kind === 'delete' ? deletionSteps : provisionSteps;
+}
+
+/** Title and bound of any step. */
+export function stepDefinition(id: StepId): StepDefinition {
+  const found = [...provisionSteps, ...deletionSteps].find((step) => step.id === id);
+  if (found === undefined) throw new Error(`there is no step ${id}`);
+  return found;
+}

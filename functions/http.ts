@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { CapstanError } from '#domain/errors/error.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
+import { explained } from '#domain/errors/explain.ts';
 import { errorEntry } from '#domain/errors/registry.ts';
 
 /** A JSON answer. */
@@ -11,14 +12,15 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 /** An error as an RFC 9457 problem document with its registry code. */
 export function problem(error: CapstanError, status = errorEntry(error.code).httpStatus): HttpResponseInit {
   const entry = errorEntry(error.code);
+  const full = explained(error);
   const body = {
     type: `https://capstan.dev/errors/${error.code}`,
     title: entry.title,
     status,
     detail: error.message,
     code: error.code,
-    cause: error.cause ?? entry.cause,
-    remedy: error.remedy ?? entry.remedy,
+    cause: full.cause,
+    remedy: full.remedy,
     ...(error.where === undefined ? {} : { where: error.where }),
     ...(error.correlationId === undefined ? {} : { correlationId: error.correlationId }),
     ...(error.problems === undefined ? {} : { problems: error.problems }),

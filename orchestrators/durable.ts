@@ -15,7 +15,14 @@ export function* callActivity<Name extends ActivityName>(
 }
 
 /** Names of the orchestrators. */
-export type OrchestratorName = 'provisionCluster' | 'updateCluster' | 'runStep' | 'pursue' | 'provisionPool';
+export type OrchestratorName =
+  | 'provisionCluster'
+  | 'updateCluster'
+  | 'runStep'
+  | 'pursue'
+  | 'deleteCluster'
+  | 'removeBatch'
+  | 'provisionPool';
 
 /** A sub-orchestration as a task, for `Task.all`. Child ids are never explicit (architecture.md, rules of the house). */
 export function subOrchestration(context: OrchestrationContext, name: OrchestratorName, input: object): Task {

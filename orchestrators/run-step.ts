@@ -2,7 +2,8 @@ import type { OrchestrationContext } from 'durable-functions';
 import type { RunShape } from '#domain/plan/shape.ts';
 import { done, type Outcome } from '#domain/outcome.ts';
 import type { ClusterRef } from '#domain/record.ts';
-import { provisionSteps, type StepId } from '#domain/steps.ts';
+import { type StepId, stepDefinition } from '#domain/steps.ts';
+import { removeEverything } from './delete.ts';
 import { callActivity, firstObstacle, inParallel, type Steps, subOrchestration } from './durable.ts';
 import type { PursueInput } from './pursue.ts';
 import { ensureWaves, pursueActivity } from './resources.ts';
@@ -45,6 +46,11 @@ const work: Readonly<Record<StepId, Work>> = {
   *finish() {
     return done({});
   },
+  stopControllers: single('stopControllers'),
+  *deleteResources(context, { ref }) {
+    return yield* removeEverything(context, ref);
+  },
+  deleteSecrets: single('deleteSecrets'),
 };
 
 /**
@@ -62,6 +68,12 @@ export function* runStep(context: OrchestrationContext): Steps<Outcome<object>> 
     yield* callActivity(context, 'reportStep', { ref, step, report: { state: 'done', ...report } });
   } else if (outcome.status === 'failed') {
     yield* callActivity(context, 'reportStep', { ref, step, report: { state: 'failed', error: outcome.error } });
+  } else if (outcome.status === 'cancelled') {
+    yield* callActivity(context, 'reportStep', {
+      ref,
+      step,
+      report: { state: 'skipped', sentence: 'stopped as asked' },
+    });
   }
   return outcome;
 }
@@ -71,7 +83,7 @@ function single(activity: PursueInput['activity']): Work {
 }
 
 function bound(step: StepId): number {
-  return provisionSteps.find((definition) => definition.id === step)?.boundSeconds ?? 1800;
+  return stepDefinition(step).boundSeconds;
 }
 
 function* resourcesOnly(

@@ -5,6 +5,7 @@ import { parseClusterText, parseClusterValue } from '#domain/spec/parse.ts';
 import { maxRequestCharacters } from '#domain/spec/text.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
 import { applyCluster } from './apply.ts';
+import { deleteClusterByName } from './delete.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 
 /** Events about messages that name no cluster stand under this name, which no cluster can have. */
@@ -31,6 +32,8 @@ export async function receiveMessage(dependencies: ServiceDependencies, delivere
   const read = readQueueMessage(delivered);
   if ('error' in read) return reject(dependencies, delivered, read.requestId, read.error);
   const { message } = read;
+  if (message.operation === 'delete')
+    return deleteClusterByName(dependencies, message.requestId, message.cluster.metadata.name);
   const parsed =
     'cluster' in message
       ? parseClusterValue(message.cluster)

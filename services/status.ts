@@ -1,8 +1,9 @@
-import { criticalPathSeconds } from '#domain/plan/estimate.ts';
+import { explained } from '#domain/errors/explain.ts';
+import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { type ClusterHead, type NodeRecord, nodesDocument, type StepRecord } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
-import { provisionSteps } from '#domain/steps.ts';
+import { type StepDefinition, stepsOf } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
 import { conditionsOf } from './conditions.ts';
@@ -46,16 +47,23 @@ export function statusDocument(
       observedGeneration: head.observedGeneration,
       conditions: conditionsOf(head),
       operation: operationView(head, plan, timeScale),
-      ...(head.operation.error === undefined ? {} : { error: head.operation.error }),
-      steps: provisionSteps.map((step) =>
+      ...(head.operation.error === undefined ? {} : { error: explained(head.operation.error) }),
+      steps: stepsOf(head.operation.kind).map((step) =>
         stepView(
           step,
           rows.steps.find((record) => record.id === step.id),
+          plan === undefined ? {} : { expectedSeconds: stepSeconds(plan, step.id) },
         ),
       ),
       nodes,
       pools: poolViews(plan, nodes),
-      inventory: rows.items.map(({ id, kind, owned, state }) => ({ id, kind, owned, state })),
+      inventory: rows.items.map(({ id, kind, owned, state, outputs }) => ({
+        id,
+        kind,
+        owned,
+        state,
+        ...(state === 'kept' ? { reason: outputs['reason'] ?? '' } : {}),
+      })),
       endpoints: plan === undefined ? {} : { api: `https://${plan.network.api.host}:${plan.network.api.port}` },
       versions: { kubernetes: document.spec.kubernetes.version },
     },
@@ -85,20 +93,25 @@ function operationView(head: ClusterHead, plan: ClusterPlan | undefined, timeSca
   };
 }
 
-function stepView(step: (typeof provisionSteps)[number], record: StepRecord | undefined): object {
+function stepView(
+  step: StepDefinition,
+  record: StepRecord | undefined,
+  expected: { readonly expectedSeconds?: number },
+): object {
   const { id, title, needs } = step;
-  if (record === undefined) return { id, title, needs, state: 'pending' };
+  if (record === undefined) return { id, title, needs, ...expected, state: 'pending' };
   const { state, startedAt, endedAt, sentence, progress, error } = record;
   return {
     id,
     title,
     needs,
+    ...expected,
     state,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(sentence === undefined ? {} : { sentence }),
     ...(progress === undefined ? {} : { progress }),
-    ...(error === undefined ? {} : { error }),
+    ...(error === undefined ? {} : { error: explained(error) }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { ClusterHead } from '#domain/record.ts';
-import { provisionSteps } from '#domain/steps.ts';
+import { stepDefinition } from '#domain/steps.ts';
 import { boundMilliseconds } from '#domain/time.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { startRecorded } from './start.ts';
@@ -62,9 +62,7 @@ async function whyLost(
     Date.parse(head.operation.startedAt ?? head.operation.recordedAt),
     ...running.map((step) => Date.parse(step.touchedAt)),
   );
-  const bounds = running.map(
-    (step) => provisionSteps.find((definition) => definition.id === step.id)?.boundSeconds ?? 0,
-  );
+  const bounds = running.map((step) => stepDefinition(step.id).boundSeconds);
   const bound = boundMilliseconds(Math.max(3600, ...bounds), config.timeScale);
   if (now - touched <= bound) return undefined;
   const steps = running.map((step) => step.id).join(', ');

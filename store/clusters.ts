@@ -1,4 +1,4 @@
-import type { ClusterHead, InventoryItem, StepRecord } from '#domain/record.ts';
+import type { ClusterHead, InventoryItem, Operation, StepRecord } from '#domain/record.ts';
 import type { StorageClients } from './clients.ts';
 import { deleteRow, insertRow, putRow, queryRows, readRow, replaceRow, type Row } from './table.ts';
 
@@ -22,6 +22,9 @@ export interface ClusterTable {
   item(name: string, key: string): Promise<InventoryItem | undefined>;
   items(name: string): Promise<readonly InventoryItem[]>;
   putItem(name: string, item: InventoryItem): Promise<void>;
+  /** An operation of the cluster, also an earlier one. */
+  operation(name: string, id: string): Promise<Operation | undefined>;
+  putOperation(name: string, operation: Operation): Promise<void>;
   /** Removes steps and inventory of an earlier life under the same name. */
   clear(name: string): Promise<void>;
 }
@@ -62,6 +65,8 @@ export function createClusterTable(clients: StorageClients): ClusterTable {
     item: async (name, key) => (await readRow<InventoryItem>(await table(), name, rowName('item', key)))?.value,
     items,
     putItem: async (name, item) => putRow(await table(), name, rowName('item', item.key), item),
+    operation: async (name, id) => (await readRow<Operation>(await table(), name, `op:${id}`))?.value,
+    putOperation: async (name, operation) => putRow(await table(), name, `op:${operation.id}`, operation),
     async clear(name) {
       for await (const row of partition(name, 'item:', 'item;')) await deleteRow(await table(), name, row.row);
       for await (const row of partition(name, 'step:', 'step;')) await deleteRow(await table(), name, row.row);

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PipelinePolicy, PipelineResponse } from '@azure/core-rest-pipeline';
-import { type AzureFailure, type Exchange, failureOf, transportFailure } from '../errors/failure.ts';
+import { BudgetDeferral } from './budget.ts';
+import { type AzureFailure, deferredFailure, type Exchange, failureOf, transportFailure } from '../errors/failure.ts';
 
 /** Result of one call to Azure: the SDK's value, or the failure with everything Azure said about it. */
 export type CallResult<Value> =
@@ -77,6 +78,9 @@ export async function call<Value>(run: () => Promise<Value>): Promise<CallResult
     const value = await scopes.run(scope, run);
     return { ok: true, value, last: scope.last };
   } catch (error) {
+    if (error instanceof BudgetDeferral) {
+      return { ok: false, failure: deferredFailure(error.retryAfter), last: undefined };
+    }
     const failure =
       scope.last !== undefined && describesFailure(scope.last) && !isBrokenConnection(error)
         ? failureOf(scope.last, Date.now())

@@ -7,6 +7,7 @@ import type { StorageManagementClient } from '@azure/arm-storage';
 import type { TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { AzureSettings } from '../types.ts';
+import { type Budget, budgetPolicy, createBudget } from './budget.ts';
 import { capturePolicy } from './capture.ts';
 import { type Cloud, cloudOf } from './cloud.ts';
 import { createCredential } from './credential.ts';
@@ -33,6 +34,13 @@ export interface Connection {
   credential(): Promise<TokenCredential>;
   httpClient(): Promise<HttpClient>;
   clients(subscriptionId: string): Clients;
+  /**
+   * Runs a sequence of reads for which the budget has room from its first call on; a sequence that is stopped in its
+   * middle would start over and never end among a hundred others.
+   *
+   * @throws BudgetDeferral when there is no room now
+   */
+  withReads<Value>(subscriptionId: string, reads: number, run: () => Promise<Value>): Promise<Value>;
 }
 
 /**
@@ -46,6 +54,7 @@ export function connect(settings: AzureSettings): Connection {
   const gateway = settings.gatewayUrl === undefined ? undefined : checkGateway(settings.gatewayUrl);
   const credential = once(() => createCredential(settings, cloud));
   const httpClient = once(() => createHttpClient(gateway));
+  const budget = settings.budget === undefined && gateway !== undefined ? undefined : createBudget(settings.budget);
   const bySubscription = new Map<string, Clients>();
   return {
     settings,
@@ -53,9 +62,11 @@ export function connect(settings: AzureSettings): Connection {
     gateway,
     credential,
     httpClient,
+    withReads: (subscriptionId, reads, run) =>
+      budget === undefined ? run() : budget.reserve(subscriptionId, { reads }, run),
     clients(subscriptionId) {
       const key = subscriptionId.toLowerCase();
-      const known = bySubscription.get(key) ?? createClients(subscriptionId, cloud, credential, httpClient);
+      const known = bySubscription.get(key) ?? createClients(subscriptionId, cloud, credential, httpClient, budget);
       bySubscription.set(key, known);
       return known;
     },
@@ -67,11 +78,13 @@ function createClients(
   cloud: Cloud,
   credential: () => Promise<TokenCredential>,
   httpClient: () => Promise<HttpClient>,
+  budget: Budget | undefined,
 ): Clients {
+  const policies = [capturePolicy, ...(budget === undefined ? [] : [budgetPolicy(budget)])];
   const options = async () => ({
     httpClient: await httpClient(),
     retryOptions: { maxRetries: 0 },
-    additionalPolicies: [{ policy: capturePolicy, position: 'perRetry' as const }],
+    additionalPolicies: policies.map((policy) => ({ policy, position: 'perRetry' as const })),
     endpoint: cloud.resourceManager,
     credentialScopes: [`${cloud.resourceManager}/.default`],
     credentials: { scopes: [`${cloud.resourceManager}/.default`] },

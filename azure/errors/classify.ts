@@ -1,12 +1,18 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import { capstanError } from './capstan-error.ts';
-import type { AzureFailure } from './failure.ts';
+import { type AzureFailure, deferredCode } from './failure.ts';
 import { backoffSeconds } from './retry-after.ts';
 import { terminalError } from './terminal.ts';
 
 /** What to do about a failure. */
 export type Verdict =
-  | { readonly kind: 'wait'; readonly retryAfter: number; readonly reason: string }
+  | {
+      readonly kind: 'wait';
+      readonly retryAfter: number;
+      readonly reason: string;
+      /** Nothing was sent: the try does not count. */
+      readonly unsent?: true;
+    }
   | { readonly kind: 'failed'; readonly error: CapstanError };
 
 /** What was being done when the failure came. */
@@ -58,11 +64,20 @@ const patience = 15;
 /** Identities are usable after replication, up to ten minutes (azure-behaviour.md, Limits: identity lag). */
 const principalPatience = 12;
 
+/** A token that ended on its way is made anew by the SDK; one that is refused again and again is wrong. */
+const tokenPatience = 5;
+
 function isPassing(failure: AzureFailure): boolean {
+  if (failure.code === 'ExpiredAuthenticationToken') return true;
   if (failure.transport !== undefined) return !/Credential|Authentication/i.test(failure.transport);
   if (waitingCodes.has(failure.code) || failure.innerCodes.some((code) => waitingCodes.has(code))) return true;
   if (failure.asynchronous) return false;
   return failure.status === 429 || failure.status === 408 || (failure.status ?? 0) >= 500;
+}
+
+function patienceFor(code: string): number {
+  if (code === 'ExpiredAuthenticationToken') return tokenPatience;
+  return code === 'PrincipalNotFound' ? principalPatience : patience;
 }
 
 function reasonOf(failure: AzureFailure): string {
@@ -80,12 +95,16 @@ function reasonOf(failure: AzureFailure): string {
  * (key, attempt). Sources of the rules: azure-behaviour.md, How errors surface, Limits; azure-recordings/README.md, Errors.
  */
 export function classify(failure: AzureFailure, context: FailureContext): Verdict {
+  if (failure.code === deferredCode) {
+    return { kind: 'wait', retryAfter: failure.retryAfter ?? 1, reason: failure.message, unsent: true };
+  }
   if (!isPassing(failure)) return { kind: 'failed', error: terminalError(failure, context) };
-  const limit = failure.code === 'PrincipalNotFound' ? principalPatience : patience;
+  const limit = patienceFor(failure.code);
   if (context.attempt < limit) {
     const own = backoffSeconds(context.key, context.attempt);
     return { kind: 'wait', retryAfter: failure.retryAfter ?? own, reason: reasonOf(failure) };
   }
+  if (failure.code === 'ExpiredAuthenticationToken') return { kind: 'failed', error: terminalError(failure, context) };
   const code = failure.transport === undefined ? 'CAP-3013' : 'CAP-3015';
   return {
     kind: 'failed',

@@ -106,6 +106,29 @@ export function failureOf(exchange: Exchange, now: number): AzureFailure {
   };
 }
 
+/** Code of a call that Capstan did not send because it would have gone over a limit of Azure. */
+export const deferredCode = 'CapstanBudget';
+
+/**
+ * A call that was not sent, as a failure that passes by itself.
+ *
+ * @param seconds Azure seconds after which there is room
+ */
+export function deferredFailure(seconds: number): AzureFailure {
+  return {
+    status: undefined,
+    code: deferredCode,
+    message: 'Waiting for room within the limits of Azure Resource Manager.',
+    innerCodes: [],
+    innerMessages: [],
+    additionalInfo: [],
+    retryAfter: seconds,
+    correlationId: undefined,
+    asynchronous: false,
+    transport: undefined,
+  };
+}
+
 /** A failure without an answer: broken connection, timeout, or no token. */
 export function transportFailure(error: unknown): AzureFailure {
   const name = error instanceof Error ? error.name : '';

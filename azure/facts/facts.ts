@@ -11,13 +11,16 @@ import { readSkus, type SkuCatalogue } from './skus.ts';
 import { readStaticNetwork } from './static-network.ts';
 import { chooseAccount } from './storage-name.ts';
 
+/** Group, sizes, network, and account of an ordinary cluster. */
+const usualReads = 8;
+
 /** Reads what the plan needs from Azure. Nothing is written; the first problem that rules a plan out ends it. */
 export function readFacts(
   connection: Connection,
   document: ClusterDocument,
 ): Promise<Outcome<{ readonly facts: AzureFacts }>> {
-  return untilHalted(async () => {
-    const { azure, image } = document.spec;
+  const { azure, image } = document.spec;
+  const sequence = async (): Promise<{ readonly facts: AzureFacts }> => {
     const clients = connection.clients(azure.subscriptionId);
     const resourceGroupLocation = await readGroup(connection, document);
     const tenantId = await readTenant(connection);
@@ -46,7 +49,8 @@ export function readFacts(
       ...(imageSource === undefined ? {} : { imageSource }),
     };
     return { facts };
-  });
+  };
+  return untilHalted(() => connection.withReads(azure.subscriptionId, usualReads, sequence));
 }
 
 async function readGroup(connection: Connection, document: ClusterDocument): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Subnet } from '@azure/arm-network';
 import { armId } from '#domain/names/names.ts';
-import type { AzureFacts, PlannedSubnet } from '#domain/plan/types.ts';
+import type { AttachedResources, AzureFacts, PlannedSubnet } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients } from '../clients/clients.ts';
@@ -11,6 +11,31 @@ type StaticNetwork = NonNullable<AzureFacts['staticNetwork']>;
 
 function prefixOf(subnet: Subnet): string {
   return subnet.addressPrefix ?? subnet.addressPrefixes?.[0] ?? '';
+}
+
+/** What the user attached to the subnet; documents and the cloud provider's configuration name it. */
+function attachedTo(subnet: Subnet): AttachedResources {
+  const { networkSecurityGroup, routeTable, natGateway } = subnet;
+  return {
+    ...(networkSecurityGroup?.id === undefined ? {} : { networkSecurityGroup: networkSecurityGroup.id }),
+    ...(routeTable?.id === undefined ? {} : { routeTable: routeTable.id }),
+    ...(natGateway?.id === undefined ? {} : { natGateway: natGateway.id }),
+  };
+}
+
+/**
+ * CAPZ writes the cloud provider's configuration with the virtual network's group as the security group's
+ * (cluster-api-pivot.md §3, azure.json): elsewhere it would not be found when a Service wants a load balancer.
+ */
+function checkSecurityGroup(worker: PlannedSubnet, resourceGroup: string): void {
+  const group = /\/resourceGroups\/([^/]+)\//i.exec(worker.attached?.networkSecurityGroup ?? '')?.[1];
+  if (group === undefined || group.toLowerCase() === resourceGroup.toLowerCase()) return;
+  halt(
+    capstanError('CAP-2009', `The network security group of the subnet ${worker.name} is in another resource group.`, {
+      where: worker.attached?.networkSecurityGroup ?? worker.id,
+      cause: `it is in ${group}, the virtual network in ${resourceGroup}; the cloud provider looks for it there`,
+    }),
+  );
 }
 
 /** Reads and checks the network that the user names; it is never written. */
@@ -47,12 +72,15 @@ export async function readStaticNetwork(
         }),
       );
     }
-    return { id: match.id ?? `${where}/subnets/${match.name ?? ''}`, name: match.name ?? '', cidr: prefixOf(match) };
+    const id = match.id ?? `${where}/subnets/${match.name ?? ''}`;
+    return { id, name: match.name ?? '', cidr: prefixOf(match), attached: attachedTo(match) };
   };
+  const workerSubnet = subnet(network.workerSubnet);
+  checkSecurityGroup(workerSubnet, resourceGroup);
   return {
     virtualNetworkId: existing.id ?? where,
     cidrs: existing.addressSpace?.addressPrefixes ?? [],
     controlPlaneSubnet: subnet(network.controlPlaneSubnet),
-    workerSubnet: subnet(network.workerSubnet),
+    workerSubnet,
   };
 }

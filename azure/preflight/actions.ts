@@ -33,6 +33,7 @@ const byKind: Readonly<Record<ResourceKind, readonly string[]>> = {
     'Microsoft.Network/loadBalancers/inboundNatRules/join/action',
     'Microsoft.Network/virtualNetworks/subnets/join/action',
   ],
+  disk: ['Microsoft.Compute/disks/read', 'Microsoft.Compute/disks/delete'],
   virtualMachine: [
     'Microsoft.Compute/virtualMachines/read',
     'Microsoft.Compute/virtualMachines/write',

@@ -16,7 +16,7 @@ const cloudInitSeconds = 80;
 const joinSeconds = 130;
 
 /** Azure seconds of each step beyond its resources (azure-behaviour.md §6, cluster-api-pivot.md §2c). */
-function stepSeconds(plan: ClusterPlan, facts: AzureFacts): Readonly<Record<StepId, number>> {
+function stepSeconds(plan: ClusterPlan, facts: AzureFacts): Readonly<Partial<Record<StepId, number>>> {
   const size = facts.imageSource?.sizeBytes ?? 0;
   const workers = plan.pools.some((pool) => pool.replicas > 0);
   return {
@@ -67,7 +67,7 @@ export function criticalPath(plan: ClusterPlan, facts: AzureFacts): CriticalPath
       .reduce(longer, { seconds: 0, resources: [] });
     const own = chainOf(plan.resources, step.id);
     ends.set(step.id, {
-      seconds: before.seconds + own.seconds + extra[step.id],
+      seconds: before.seconds + own.seconds + (extra[step.id] ?? 0),
       resources: [...before.resources, ...own.resources],
     });
   }

@@ -11,6 +11,9 @@ import { galleryCheck } from './gallery-check.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
 import { foreignChecks, networkCheck, permissionCheck, providerChecks } from './readings.ts';
 
+/** Providers, permissions, quotas and lists of an ordinary cluster. */
+const usualReads = 20;
+
 /**
  * Checks whether a plan can be carried out, and lists what it will create. Every check is a row, so that all problems
  * show together; nothing is written.
@@ -20,7 +23,7 @@ export function preflight(
   plan: ClusterPlan,
   facts: AzureFacts,
 ): Promise<Outcome<PreflightReport>> {
-  return untilHalted(async () => {
+  const sequence = async (): Promise<PreflightReport> => {
     const clients = connection.clients(plan.azure.subscriptionId);
     const existing = await readExisting(clients, plan);
     const { resourceGroup, location } = plan.azure;
@@ -47,7 +50,8 @@ export function preflight(
       );
     }
     return report(plan, facts, existing, checks);
-  });
+  };
+  return untilHalted(() => connection.withReads(plan.azure.subscriptionId, usualReads, sequence));
 }
 
 function report(

@@ -1,12 +1,23 @@
 /** How the source is read: by anybody, with the SAS of its own URL, or with a bearer token of Capstan. */
 export type SourceAccess = 'anonymous' | 'urlSas' | 'entra';
 
-/** A part of the copy that one activity carries out. */
+/**
+ * How the bytes travel: `ranges` moves the page ranges with Put Page From URL, `service` leaves it to the storage
+ * service (asynchronous Copy Blob), for sources that cannot list their ranges or on request.
+ */
+export type CopyMethod = 'ranges' | 'service';
+
+/** A part of the copy that one activity carries out: a window of the blob, not a list of operations. */
 export interface CopySlice {
   readonly index: number;
-  /** `[offset, count]` in bytes; each is a multiple of 512 and at most 4 MiB, one operation each. */
-  readonly operations: readonly (readonly [number, number])[];
+  /** Window `[start, end)` in bytes; both lie on the boundary of an operation. */
+  readonly start: number;
+  readonly end: number;
+  /** Bytes of data that were missing in the window when the copy was planned. */
   readonly bytes: number;
+  readonly operations: number;
+  /** Told the bytes of each finished operation, for progress within a slice. Not part of the stored plan. */
+  readonly onBytes?: (bytes: number) => void;
 }
 
 /** Which credential reached the destination, and why it is not the first choice (for an event people can read). */
@@ -19,6 +30,8 @@ export interface CredentialReport {
 export interface CopyPlan extends CredentialReport {
   /** Already there and marked complete: nothing is left to do, not even `finish`. */
   readonly complete: boolean;
+  readonly method: CopyMethod;
+  /** Empty when the storage service moves the bytes: `finish` then waits for it. */
   readonly slices: readonly CopySlice[];
   /** Bytes of data in the source. */
   readonly totalBytes: number;

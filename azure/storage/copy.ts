@@ -1,193 +1,204 @@
-import type { PageBlobClient } from '@azure/storage-blob';
 import type { CapstanError } from '#domain/errors/error.ts';
 import { failed, type Outcome, wait } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
-import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
-import { classify } from '../errors/classify.ts';
-import type { AzureFailure } from '../errors/failure.ts';
-import type { Azure, EnsureFailed, EnsureWait } from '../types.ts';
-import type { CopiedImage, CopyPlan, CopySlice, SliceResult } from './copy-types.ts';
-import { createDestinations, type Destination } from './destination.ts';
-import { listRanges } from './list-ranges.ts';
-import { missingOperations, operationsOf, sameRanges, slicesOf, totalOf } from './ranges.ts';
-import { changed, passOn } from './outcomes.ts';
-import { type OpenSource, openSource } from './source.ts';
-import { copyOperations } from './slice.ts';
-import { footerBytes, isFixedVhd } from './vhd.ts';
+import { copiedRanges, metadataOf, readState, sourceRanges } from './blob-state.ts';
+import { type Claim, createClaim } from './claim.ts';
+import type { CopiedImage, CopyMethod, CopyPlan, CopySlice, SliceResult } from './copy-types.ts';
+import { createDestinations, type Destination, type Refused } from './destination.ts';
+import { finishCopy } from './finish.ts';
+import { changed, otherCluster, passOn } from './outcomes.ts';
+import { createPacer, type Pacer } from './pacer.ts';
+import { missingOperations, operationsOf, slicesOf, totalOf } from './ranges.ts';
+import { abortServiceCopy, beginServiceCopy } from './service-copy.ts';
+import { copyOperations, type CopyTools, sequenceOf } from './slice.ts';
+import { openSource } from './source.ts';
+import { isFixedVhd } from './vhd.ts';
 
 type Started = Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>;
 
-/** Metadata of the copy. Names are lower case: HTTP headers carry them. */
-const completeKey = 'complete';
-const etagKey = 'sourceetag';
-
-/** ETag without quotes, as metadata holds it. */
-function bareEtag(etag: string): string {
-  return etag.replace(/^W\//, '').replaceAll('"', '');
+/** The copy of the base image. Every step can be repeated: the destination's own page ranges are the checkpoint. */
+export interface ImageCopy {
+  /**
+   * Creates the destination sparse and tells which windows are missing. A copy that is complete is taken as it is; one
+   * that another cluster is making is waited for; one that was begun from an older source starts again.
+   */
+  plan(plan: ClusterPlan, options?: { readonly method?: CopyMethod }): Promise<Outcome<CopyPlan>>;
+  slice(plan: ClusterPlan, copy: Started, slice: CopySlice): Promise<Outcome<SliceResult>>;
+  /** Waits for a copy by the storage service, compares both sides and marks the copy complete. */
+  finish(plan: ClusterPlan, copy: Started): Promise<Outcome<CopiedImage>>;
+  /** Ends what would go on by itself: a copy by the storage service, and the claim on the blob. */
+  abort(plan: ClusterPlan): Promise<Outcome<object>>;
 }
+
+/** What is shared by the operations on one destination blob while the process lives. */
+interface BlobMemory {
+  readonly pacer: Pacer;
+  readonly claims: Map<string, Claim>;
+}
+
+const rememberedBlobs = 50;
 
 /**
  * The copy of the base image: Put Page From URL over the source's page ranges, into a sparse page blob
- * (azure-behaviour.md §2). The destination's own page ranges are the checkpoint, so every step can be repeated.
+ * (azure-behaviour.md §2), with one pacer per destination blob.
  */
-export function createCopy(connection: Connection): Azure['copy'] {
+export function createCopy(connection: Connection): ImageCopy {
   const destinations = createDestinations(connection);
-  const begin = async (plan: ClusterPlan) => {
+  const blobs = new Map<string, BlobMemory>();
+  const claimOf = (destination: Destination, uid: string): { claim: Claim; pacer: Pacer } => {
+    if (blobs.size >= rememberedBlobs && !blobs.has(destination.url)) blobs.clear();
+    const memory = blobs.get(destination.url) ?? { pacer: createPacer(), claims: new Map<string, Claim>() };
+    blobs.set(destination.url, memory);
+    const claim = memory.claims.get(uid) ?? createClaim(destination, uid);
+    memory.claims.set(uid, claim);
+    return { claim, pacer: memory.pacer };
+  };
+  const begin = async (plan: ClusterPlan): Promise<CopyTools | Outcome<never>> => {
     const opened = await openSource(connection, plan.image.sourceUrl ?? '', plan.azure.subscriptionId);
-    return opened.status === 'done' ? { source: opened.source, destination: destinations(plan) } : passOn(opened);
+    if (opened.status !== 'done') return passOn(opened);
+    const destination = destinations(plan);
+    return { source: opened.source, destination, ...claimOf(destination, plan.uid) };
   };
   return {
-    async plan(plan) {
+    async plan(plan, options = {}) {
       const begun = await begin(plan);
-      return 'status' in begun ? begun : planCopy(begun.source, begun.destination);
+      return 'status' in begun ? begun : planCopy(begun, options.method ?? 'ranges');
     },
     async slice(plan, started, slice) {
       const begun = await begin(plan);
-      return 'status' in begun ? begun : copySlice(begun.source, begun.destination, started, slice);
+      return 'status' in begun ? begun : copySlice(begun, started, slice);
     },
     async finish(plan, started) {
       const begun = await begin(plan);
-      return 'status' in begun ? begun : finishCopy(begun.source, begun.destination, started);
+      return 'status' in begun ? begun : finishCopy(begun, started.sourceEtag);
+    },
+    async abort(plan) {
+      const destination = destinations(plan);
+      const aborted = await abortServiceCopy(destination);
+      if (aborted.status !== 'done') return passOn(aborted);
+      await claimOf(destination, plan.uid).claim.release();
+      return { status: 'done', value: {} };
     },
   };
 }
 
-type Existing = Awaited<ReturnType<PageBlobClient['getProperties']>> | undefined;
-
-async function readExisting(destination: Destination) {
-  const read = await destination.run<Existing>('read the copy of the image', (client) => client.getProperties());
-  return read.status !== 'done' && read.failure?.status === 404 ? { status: 'done' as const, value: undefined } : read;
-}
-
-async function planCopy(source: OpenSource, destination: Destination): Promise<Outcome<CopyPlan>> {
+async function planCopy(tools: CopyTools, method: CopyMethod): Promise<Outcome<CopyPlan>> {
+  const { source, destination } = tools;
   const problem = isFixedVhd(source);
   if (problem !== undefined) return failed(problem);
-  const read = await readExisting(destination);
+  const read = await readState(source, destination);
   if (read.status !== 'done') return passOn(read);
-  const existing = read.value;
-  const ours = existing?.metadata?.[etagKey];
-  const facts = { sourceEtag: source.etag, sourceAccess: source.access, blobUrl: destination.url };
-  if (existing !== undefined && ours === undefined) return failed(foreign(destination));
-  const same = ours === bareEtag(source.etag) && existing?.contentLength === source.size;
-  if (same && existing?.metadata?.[completeKey] === 'true') {
-    const none = { complete: true, slices: [], totalBytes: 0, remainingBytes: 0 };
-    return { status: 'done', value: { ...none, ...facts, ...destination.report() } };
+  const { existing, ours, same, complete } = read.value;
+  if (existing !== undefined && !ours) return failed(foreign(destination));
+  const nothing = { slices: [], totalBytes: 0, remainingBytes: 0 };
+  if (complete) return planned(tools, { complete, method, ...nothing });
+  const underWay = same && (existing?.copyStatus === 'pending' || existing?.copyStatus === 'success');
+  if (underWay) return planned(tools, { complete: false, method: 'service', ...nothing });
+  const wanted = method === 'service' ? undefined : await sourceRanges(source, { start: 0, end: source.size });
+  if (wanted !== undefined && wanted.status !== 'done' && !cannotList(wanted)) {
+    return wanted.failure?.status === 412 ? failed(changed(source)) : passOn(wanted);
   }
-  if (!same) {
-    // Absent, or begun from a source that changed since: both start from an empty blob.
-    const created = await createBlob(source, destination, existing?.etag);
-    if (created !== undefined) return created;
+  if (wanted?.status !== 'done') {
+    const begun = await beginServiceCopy(source, destination, existing?.etag);
+    if (begun.status !== 'done') return overtaken(begun) ?? passOn(begun);
+    return planned(tools, { complete: false, method: 'service', ...nothing });
   }
-  const wanted = await listRanges(source.client, source.size, (run) => call(run));
-  if (!wanted.ok) return passOn(judge(wanted.failure, source.shown, 'list the data of the image source'));
-  const present = same
-    ? await destination.run('list the copied data', (client) => present_(client, source.size))
-    : undefined;
+  const ready = await claimBlob(tools, existing?.etag, same);
+  if (ready !== undefined) return ready;
+  const whole = { start: 0, end: source.size };
+  const present = same ? await copiedRanges(destination, whole) : undefined;
   if (present !== undefined && present.status !== 'done') return passOn(present);
-  const operations = missingOperations(operationsOf(wanted.value), present?.value ?? []);
-  const slices = slicesOf(operations);
-  const value: CopyPlan = {
+  const slices = slicesOf(missingOperations(operationsOf(wanted.value), present?.value ?? []));
+  const remainingBytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
+  return planned(tools, {
     complete: false,
+    method: 'ranges',
     slices,
     totalBytes: totalOf(wanted.value),
-    remainingBytes: slices.reduce((sum, slice) => sum + slice.bytes, 0),
-    ...facts,
-    ...destination.report(),
-  };
-  return { status: 'done', value };
+    remainingBytes,
+  });
 }
 
-/** Ranges of the destination; throws, so that the caller's credential policy sees the failure. */
-async function present_(client: PageBlobClient, size: number, from = 0) {
-  const listed = await listRanges(
-    client,
-    size,
-    async (run) => ({ ok: true, value: await run(), last: undefined }),
-    from,
-  );
-  return listed.ok ? listed.value : [];
+function planned(
+  { source, destination }: CopyTools,
+  rest: Omit<CopyPlan, 'sourceEtag' | 'sourceAccess' | 'blobUrl' | 'credential' | 'reason'>,
+): Outcome<CopyPlan> {
+  const facts = { sourceEtag: source.etag, sourceAccess: source.access, blobUrl: destination.url };
+  return { status: 'done', value: { ...rest, ...facts, ...destination.report() } };
 }
 
-async function createBlob(source: OpenSource, destination: Destination, replace: string | undefined) {
-  const conditions = replace === undefined ? { ifNoneMatch: '*' } : { ifMatch: replace };
-  const metadata = { [etagKey]: bareEtag(source.etag), [completeKey]: 'false' };
-  const created = await destination.run('create the copy of the image', (client) =>
-    client.create(source.size, { conditions, metadata }),
-  );
-  if (created.status === 'done') return undefined;
-  // Another cluster made it a moment ago: plan again on what it made.
-  if (created.failure?.status === 409 || created.failure?.status === 412) {
-    return wait(2, { sentence: 'Another cluster is copying the same image' });
+/** A source that answers but cannot tell its ranges: the storage service then copies it. */
+function cannotList({ failure }: Refused): boolean {
+  return [400, 405, 501].includes(failure?.status ?? 0) || failure?.code === 'OperationTimedOut';
+}
+
+/**
+ * Makes the destination this cluster's: an empty blob with the size of the source, or the one that is there, under its
+ * lease. A blob begun from an older source is made empty again, so that a mixed image never comes about.
+ *
+ * @returns undefined when the blob is ready to be written
+ */
+async function claimBlob(
+  { source, destination, claim }: CopyTools,
+  existing: string | undefined,
+  same: boolean,
+): Promise<Outcome<never> | undefined> {
+  const make = (conditions: { ifNoneMatch?: string; ifMatch?: string; leaseId?: string }) =>
+    destination.run('create the copy of the image', (client) =>
+      client.create(source.size, {
+        conditions,
+        metadata: metadataOf(source, false),
+        blobSequenceNumber: sequenceOf(source.etag),
+      }),
+    );
+  if (existing === undefined) {
+    const created = await make({ ifNoneMatch: '*' });
+    if (created.status !== 'done') return overtaken(created) ?? passOn(created);
   }
-  return passOn(created);
+  const held = await claim.hold();
+  if (held.status === 'other') return otherCluster();
+  if (held.status !== 'held') return passOn(held);
+  if (existing === undefined || same) return undefined;
+  const emptied = await make({ ifMatch: existing, leaseId: held.leaseId });
+  return emptied.status === 'done' ? undefined : (overtaken(emptied) ?? passOn(emptied));
 }
 
-async function copySlice(
-  source: OpenSource,
-  destination: Destination,
-  started: Started,
-  slice: CopySlice,
-): Promise<Outcome<SliceResult>> {
+/** Another cluster made or changed the blob a moment ago: plan again on what it made. */
+function overtaken({ failure }: Refused): Outcome<never> | undefined {
+  if (failure?.code === 'SourceConditionNotMet' || (failure?.status !== 409 && failure?.status !== 412))
+    return undefined;
+  return wait(2, { sentence: 'Another cluster is copying the same image' });
+}
+
+async function copySlice(tools: CopyTools, started: Started, slice: CopySlice): Promise<Outcome<SliceResult>> {
+  const { source, destination, claim } = tools;
   if (source.etag !== started.sourceEtag) return failed(changed(source));
-  const first = slice.operations[0];
-  const last = slice.operations.at(-1);
-  if (first === undefined || last === undefined) {
-    return { status: 'done', value: { bytes: 0, operations: 0, ...destination.report() } };
-  }
-  const present = await destination.run('list the copied data', (client) =>
-    present_(client, last[0] + last[1], first[0]),
-  );
+  const held = await claim.hold();
+  if (held.status === 'other') return theirs(tools);
+  if (held.status !== 'held') return passOn(held);
+  const present = await copiedRanges(destination, slice);
   if (present.status !== 'done') return passOn(present);
-  const operations = missingOperations(slice.operations, present.value);
-  const copied = await copyOperations(source, destination, operations);
-  if (copied !== undefined) return copied;
+  const wanted = await sourceRanges(source, slice);
+  if (wanted.status !== 'done') return wanted.failure?.status === 412 ? failed(changed(source)) : passOn(wanted);
+  const operations = missingOperations(operationsOf(wanted.value), present.value);
+  const obstacle = await copyOperations(tools, operations, slice.onBytes);
+  if (obstacle !== undefined) return obstacle;
   const bytes = operations.reduce((sum, [, count]) => sum + count, 0);
   return { status: 'done', value: { bytes, operations: operations.length, ...destination.report() } };
 }
 
-async function finishCopy(
-  source: OpenSource,
-  destination: Destination,
-  started: Started,
-): Promise<Outcome<CopiedImage>> {
-  if (source.etag !== started.sourceEtag) return failed(changed(source));
-  const wanted = await listRanges(source.client, source.size, (run) => call(run));
-  if (!wanted.ok) return passOn(judge(wanted.failure, source.shown, 'list the data of the image source'));
-  const present = await destination.run('list the copied data', (client) => present_(client, source.size));
-  if (present.status !== 'done') return passOn(present);
-  if (!sameRanges(wanted.value, present.value)) {
-    return failed(
-      unequal(destination, `${totalOf(wanted.value)} bytes in the source, ${totalOf(present.value)} in the copy`),
-    );
-  }
-  const expected = await call(() => footerBytes(source.client, source.size));
-  if (!expected.ok) return passOn(judge(expected.failure, source.shown, 'read the end of the image source'));
-  const actual = await destination.run('read the end of the copy', (client) => footerBytes(client, source.size));
-  if (actual.status !== 'done') return passOn(actual);
-  if (!expected.value.equals(actual.value) || expected.value.subarray(0, 8).toString('latin1') !== 'conectix') {
-    return failed(unequal(destination, 'the last 512 bytes are not the footer of the source'));
-  }
-  const metadata = { [etagKey]: bareEtag(source.etag), [completeKey]: 'true' };
-  const marked = await destination.run('mark the copy complete', (client) => client.setMetadata(metadata));
-  if (marked.status !== 'done') return passOn(marked);
-  return { status: 'done', value: { blobUrl: destination.url, bytes: totalOf(wanted.value), ...destination.report() } };
-}
-
-function judge(failure: AzureFailure, where: string, doing: string): EnsureWait | EnsureFailed {
-  const verdict = classify(failure, { key: where, attempt: 0, where, doing });
-  return verdict.kind === 'failed'
-    ? { status: 'failed', error: verdict.error }
-    : { status: 'wait', retryAfter: verdict.retryAfter, sentence: verdict.reason };
+/** The other cluster has the blob: nothing is left to do when it is ready. */
+async function theirs({ source, destination }: CopyTools): Promise<Outcome<SliceResult>> {
+  const read = await readState(source, destination);
+  if (read.status !== 'done') return passOn(read);
+  if (!read.value.complete) return otherCluster();
+  return { status: 'done', value: { bytes: 0, operations: 0, ...destination.report() } };
 }
 
 function foreign(destination: Destination): CapstanError {
   return capstanError('CAP-3308', 'A blob that Capstan did not write has the name of the copy.', {
     where: destination.url,
   });
-}
-
-function unequal(destination: Destination, cause: string): CapstanError {
-  return capstanError('CAP-3307', 'The copied image is not equal to its source.', { where: destination.url, cause });
 }

@@ -8,6 +8,8 @@ export interface CredentialState {
   readonly reason?: string;
   /** A refused SAS was made anew once. */
   readonly reminted: boolean;
+  /** SAS of minutes instead of an hour: the account's SAS policy blocks long ones (azure-behaviour.md §1). */
+  readonly shortLived: boolean;
   /** Times the data role was waited for. */
   readonly roleWaits: number;
 }
@@ -45,7 +47,7 @@ export function firstCredential(
   authentication: Authentication,
   sharedKeyAccess: 'allowed' | 'denied',
 ): CredentialState {
-  const fresh = { reminted: false, roleWaits: 0 };
+  const fresh = { reminted: false, shortLived: false, roleWaits: 0 };
   if (authentication === 'entra') return { credential: 'entra', ...fresh };
   if (authentication === 'automatic' && sharedKeyAccess === 'denied') {
     return { credential: 'entra', reason: 'sharedKeyAccess', ...fresh };
@@ -74,9 +76,10 @@ export function decide(state: CredentialState, authentication: Authentication, r
   if (state.credential === 'sas') {
     const refused = refusal.status === 403 || refusal.status === 401;
     if (!refused) return { action: 'other' };
-    // Expired or not yet valid. Other refusals of a SAS (permission, protocol) would come back with a new one too.
+    // Expired, not yet valid, or longer than the SAS policy of the account allows: a fresh short one meets all three.
+    // Other refusals of a SAS (permission, protocol) would come back with a new one too.
     if (code === 'AuthenticationFailed' && !state.reminted) {
-      return { action: 'retry', remint: true, state: { ...state, reminted: true } };
+      return { action: 'retry', remint: true, state: { ...state, reminted: true, shortLived: true } };
     }
     return { action: 'fail', problem: 'sasRefused' };
   }

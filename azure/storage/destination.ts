@@ -33,14 +33,16 @@ export interface Destination {
 interface AccountMemory {
   state: CredentialState;
   key: Secret | undefined;
-  client: { readonly blob: string; readonly client: PageBlobClient; readonly until: number } | undefined;
+  /** Clients by the address of their blob. */
+  readonly clients: Map<string, { readonly client: PageBlobClient; readonly until: number }>;
 }
 
 const minute = 60_000;
 /** A SAS lives for an hour and starts in the past, because clocks differ (azure-behaviour.md §1). */
-const sasLife = 60 * minute;
-const sasSkew = 15 * minute;
-const sasReserve = 10 * minute;
+const usualSas = { life: 60 * minute, skew: 15 * minute, reserve: 10 * minute };
+/** What a SAS policy that blocks long ones still lets through: ten minutes in all. */
+const shortSas = { life: 6 * minute, skew: 4 * minute, reserve: 2 * minute };
+const rememberedClients = 50;
 /** Enough for: first SAS, a new one, Entra ID, and changes by operations in flight at the same time. */
 const triesPerCall = 6;
 
@@ -54,11 +56,17 @@ export function createDestinations(connection: Connection): (plan: ClusterPlan) 
     const memory = memories.get(memoryKey) ?? {
       state: firstCredential(authentication, known),
       key: undefined,
-      client: undefined,
+      clients: new Map(),
     };
     memories.set(memoryKey, memory);
     return new AccountDestination(connection, plan, memory);
   };
+}
+
+/** The failure with the code that the source of a copy gave, which stands in a header of its own. */
+function withSourceCode({ failure, last }: Extract<CallResult<unknown>, { readonly ok: false }>): AzureFailure {
+  const code = last?.headers['x-ms-copy-source-error-code'];
+  return code === undefined ? failure : { ...failure, innerCodes: [...failure.innerCodes, code] };
 }
 
 type Problem = Extract<Decision, { readonly action: 'fail' }>['problem'];
@@ -115,7 +123,7 @@ class AccountDestination implements Destination {
       }
       // Operations in flight at the same time: one of them may have changed the credential already.
       if (this.#memory.state !== before) continue;
-      const { failure } = result;
+      const failure = withSourceCode(result);
       const decision = decide(this.#memory.state, this.#plan.storage.authentication, {
         plane,
         status: failure.status,
@@ -123,7 +131,7 @@ class AccountDestination implements Destination {
       });
       if (decision.action === 'retry') {
         this.#memory.state = decision.state;
-        this.#memory.client = undefined;
+        this.#memory.clients.clear();
         if (decision.remint) this.#memory.key = undefined;
         continue;
       }
@@ -162,11 +170,9 @@ class AccountDestination implements Destination {
   /** A client with the credential of the moment. Lists keys only when SAS is wanted. */
   async #open(): Promise<CallResult<PageBlobClient>> {
     const memory = this.#memory;
-    const { blob } = this.#plan.storage;
     const now = Date.now();
-    if (memory.client !== undefined && memory.client.blob === blob && memory.client.until > now) {
-      return { ok: true, value: memory.client.client, last: undefined };
-    }
+    const known = memory.clients.get(this.url);
+    if (known !== undefined && known.until > now) return { ok: true, value: known.client, last: undefined };
     const options = {
       httpClient: await blobHttpClient(await this.#connection.httpClient()),
       retryOptions: { maxTries: 1 },
@@ -174,26 +180,33 @@ class AccountDestination implements Destination {
     const sdk = await load(() => import('@azure/storage-blob'));
     if (memory.state.credential === 'entra') {
       const client = new sdk.PageBlobClient(this.url, await this.#connection.credential(), options);
-      memory.client = { blob, client, until: Number.POSITIVE_INFINITY };
-      return { ok: true, value: client, last: undefined };
+      return this.#remember(client, Number.POSITIVE_INFINITY);
     }
     const key =
       memory.key === undefined ? await this.#listKey() : { ok: true as const, value: memory.key, last: undefined };
     if (!key.ok) return key;
     memory.key = key.value;
+    const { account, container, blob } = this.#plan.storage;
+    const { life, skew, reserve } = memory.state.shortLived ? shortSas : usualSas;
     const sas = sdk.generateBlobSASQueryParameters(
       {
-        containerName: this.#plan.storage.container.name,
+        containerName: container.name,
         blobName: blob,
         permissions: sdk.BlobSASPermissions.parse('rcw'),
-        startsOn: new Date(now - sasSkew),
-        expiresOn: new Date(now + sasLife),
+        startsOn: new Date(now - skew),
+        expiresOn: new Date(now + life),
         protocol: sdk.SASProtocol.Https,
       },
-      new sdk.StorageSharedKeyCredential(this.#plan.storage.account.name, key.value.reveal()),
+      new sdk.StorageSharedKeyCredential(account.name, key.value.reveal()),
     );
     const client = new sdk.PageBlobClient(`${this.url}?${sas.toString()}`, new sdk.AnonymousCredential(), options);
-    memory.client = { blob, client, until: now + sasLife - sasReserve };
+    return this.#remember(client, now + life - reserve);
+  }
+
+  #remember(client: PageBlobClient, until: number): CallResult<PageBlobClient> {
+    const { clients } = this.#memory;
+    if (clients.size >= rememberedClients) clients.clear();
+    clients.set(this.url, { client, until });
     return { ok: true, value: client, last: undefined };
   }
 

@@ -9,8 +9,8 @@ export interface ByteRange {
 /** Largest Put Page From URL (azure-behaviour.md §2, Limits). */
 export const operationBytes = 4 * 1024 * 1024;
 
-/** Keeps the text of a slice at a few kB. */
-const operationsPerSlice = 160;
+/** Keeps one slice of a very fragmented image at some seconds (500 requests a second and blob). */
+const operationsPerSlice = 4096;
 const largestSlice = 256 * 1024 * 1024;
 /** A copy is cut into about this many slices, so that several run at the same time and progress is visible. */
 const wantedSlices = 8;
@@ -64,24 +64,26 @@ export function missingOperations(
   });
 }
 
-/** Groups operations into slices, in order. */
+/** Groups operations into slices, in order: windows that begin and end with an operation. */
 export function slicesOf(operations: readonly (readonly [number, number])[]): readonly CopySlice[] {
   const total = operations.reduce((sum, [, count]) => sum + count, 0);
   const limit = Math.min(largestSlice, Math.max(operationBytes, Math.ceil(total / wantedSlices)));
   const slices: CopySlice[] = [];
-  let current: (readonly [number, number])[] = [];
-  let bytes = 0;
-  const close = (): void => {
-    if (current.length > 0) slices.push({ index: slices.length, operations: current, bytes });
-    current = [];
-    bytes = 0;
-  };
-  for (const operation of operations) {
-    if (current.length >= operationsPerSlice || (bytes > 0 && bytes + operation[1] > limit)) close();
-    current.push(operation);
-    bytes += operation[1];
+  let current: CopySlice | undefined;
+  for (const [offset, count] of operations) {
+    const full = current !== undefined && (current.operations >= operationsPerSlice || current.bytes + count > limit);
+    if (current === undefined || full) {
+      if (current !== undefined) slices.push(current);
+      current = { index: slices.length, start: offset, end: offset, bytes: 0, operations: 0 };
+    }
+    current = {
+      ...current,
+      end: offset + count,
+      bytes: current.bytes + count,
+      operations: current.operations + 1,
+    };
   }
-  close();
+  if (current !== undefined) slices.push(current);
   return slices;
 }
 

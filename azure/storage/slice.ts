@@ -1,12 +1,41 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PageBlobClient } from '@azure/storage-blob';
 import { failed, type Outcome } from '#domain/outcome.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { AzureFailure } from '../errors/failure.ts';
-import { changed, passOn } from './outcomes.ts';
-import type { Destination, Refused } from './destination.ts';
+import { type Claim, isLeaseLost } from './claim.ts';
+import type { Destination, Reached, Refused } from './destination.ts';
+import { changed, otherCluster, passOn } from './outcomes.ts';
+import type { Pacer } from './pacer.ts';
 import type { OpenSource } from './source.ts';
 
 /** Operations in flight at the same time (azure-behaviour.md §2, Durable implementation). */
 const inFlight = 8;
+/** Refusals for reasons of rate or lease that one operation takes before the slice gives way to a timer. */
+const triesPerOperation = 12;
+const longestPause = 10_000;
+
+/** Everything that the operations of one copy share. */
+export interface CopyTools {
+  readonly source: OpenSource;
+  readonly destination: Destination;
+  readonly claim: Claim;
+  readonly pacer: Pacer;
+}
+
+/**
+ * Sequence number of a copy from a source with this ETag. Every page write names it, so that a late operation of an
+ * older copy can never get into the blob of a newer one.
+ */
+export function sequenceOf(etag: string): number {
+  return createHash('sha256').update(etag).digest().readUIntBE(0, 6);
+}
+
+/** Refusals that pass when the operations come more slowly. */
+function isBusy({ failure }: Refused): boolean {
+  return failure?.status === 503 || failure?.code === 'ServerBusy' || failure?.code === 'OperationTimedOut';
+}
 
 /**
  * Copies operations, several at the same time. The first refusal stops the others from beginning; what was written
@@ -15,42 +44,70 @@ const inFlight = 8;
  * @returns undefined when everything was copied
  */
 export async function copyOperations(
-  source: OpenSource,
-  destination: Destination,
+  tools: CopyTools,
   operations: readonly (readonly [number, number])[],
+  onBytes: (bytes: number) => void = () => undefined,
 ): Promise<Outcome<never> | undefined> {
   let next = 0;
-  let stopped: Refused | undefined;
+  let stopped: Outcome<never> | undefined;
   const worker = async (): Promise<void> => {
     while (stopped === undefined) {
       const operation = operations[next++];
       if (operation === undefined) return;
-      const [offset, count] = operation;
-      const sourceAuthorization = await source.authorization();
-      const copied = await destination.run('copy the image', (client) =>
-        client.uploadPagesFromURL(source.copyUrl, offset, offset, count, {
-          sourceConditions: { ifMatch: source.etag },
-          ...(sourceAuthorization === undefined ? {} : { sourceAuthorization }),
-        }),
-      );
-      if (copied.status !== 'done') stopped ??= copied;
+      const refused = await copyOperation(tools, operation);
+      if (refused === undefined) onBytes(operation[1]);
+      else stopped ??= refused;
     }
   };
   await Promise.all(Array.from({ length: Math.min(inFlight, operations.length) }, worker));
-  if (stopped === undefined) return undefined;
-  const { failure } = stopped;
-  return (failure === undefined ? undefined : copyFailure(source, failure)) ?? passOn(stopped);
+  return stopped;
 }
 
-/** Failures that speak of the source, not of the destination. */
-function copyFailure(source: OpenSource, failure: AzureFailure): Outcome<never> | undefined {
-  if (failure.status === 412) return failed(changed(source));
-  if (failure.code !== 'CannotVerifyCopySource') return undefined;
-  return failed(
-    capstanError('CAP-3306', 'The image source refused to be copied.', {
-      where: source.shown,
-      cause: `${failure.status ?? ''} ${failure.code} ${failure.innerCodes.join(' ')}`.trim(),
-      correlationId: failure.correlationId,
-    }),
-  );
+async function copyOperation(
+  tools: CopyTools,
+  [offset, count]: readonly [number, number],
+): Promise<Outcome<never> | undefined> {
+  const { source, destination, claim, pacer } = tools;
+  let held = await claim.hold();
+  for (let tries = 1; ; tries++) {
+    if (held.status === 'other') return otherCluster();
+    if (held.status !== 'held') return passOn(held);
+    const { leaseId } = held;
+    const mark = await pacer.turn(count);
+    const sourceAuthorization = await source.authorization();
+    const copied: Reached<unknown> = await destination.run('copy the image', (client: PageBlobClient) =>
+      client.uploadPagesFromURL(source.copyUrl, offset, offset, count, {
+        conditions: { leaseId, ifSequenceNumberEqualTo: sequenceOf(source.etag) },
+        sourceConditions: { ifMatch: source.etag },
+        ...(sourceAuthorization === undefined ? {} : { sourceAuthorization }),
+      }),
+    );
+    if (copied.status === 'done') return undefined;
+    if (tries >= triesPerOperation) return copyFailure(source, copied);
+    if (isLeaseLost(copied)) {
+      held = await claim.again();
+    } else if (isBusy(copied)) {
+      pacer.refused(mark);
+      await sleep(Math.min(longestPause, 25 * 2 ** tries));
+    } else {
+      return copyFailure(source, copied);
+    }
+  }
+}
+
+/** Failures that speak of the source say so; the rest is what the destination made of it. */
+function copyFailure(source: OpenSource, refused: Refused): Outcome<never> {
+  const { failure } = refused;
+  if (failure?.status === 412 && !isLeaseLost(refused)) return failed(changed(source));
+  if (failure?.code !== 'CannotVerifyCopySource') return passOn(refused);
+  return failed(sourceRefused(source, failure));
+}
+
+/** The source refused to be read by the storage service; the code inside tells why (azure-behaviour.md §1). */
+export function sourceRefused(source: OpenSource, failure: AzureFailure) {
+  return capstanError('CAP-3306', 'The image source refused to be copied.', {
+    where: source.shown,
+    cause: `${failure.status ?? ''} ${failure.code} ${failure.innerCodes.join(' ')}`.trim(),
+    correlationId: failure.correlationId,
+  });
 }

@@ -27,6 +27,11 @@ export interface OpenSource {
   readonly metadata: Readonly<Record<string, string>>;
   /** Bearer token for the copy, when the account was resolved through ARM. */
   authorization(): Promise<{ scheme: 'Bearer'; value: string } | undefined>;
+  /**
+   * Address for Copy Blob, which takes no bearer: a user-delegation SAS where the source is read with Entra ID
+   * (azure-behaviour.md §2, Auth combinations). Secret, as `copyUrl`.
+   */
+  signedUrl(): Promise<string>;
 }
 
 export type SourceOutcome = { readonly status: 'done'; readonly source: OpenSource } | EnsureWait | EnsureFailed;
@@ -102,7 +107,9 @@ export async function openSource(connection: Connection, text: string, subscript
       }),
     );
   }
-  const own = await attempt(connection, source, source.hasSas ? 'urlSas' : 'entra', true);
+  // The SAS of the URL was tried already, unless the name led inside; where keys are refused a bearer still opens it.
+  const keepSas = source.hasSas && failure.code !== 'KeyBasedAuthenticationNotPermitted';
+  const own = await attempt(connection, source, keepSas ? 'urlSas' : 'entra', true);
   return own.result.ok ? done(connection, source, own, own.result.value) : judge(source, own.result.failure);
 }
 
@@ -123,8 +130,38 @@ function done(connection: Connection, source: SourceUrl, open: Attempt, properti
       blobType: properties.blobType ?? '',
       metadata: properties.metadata ?? {},
       authorization: () => (open.access === 'entra' ? authorization() : Promise.resolve(undefined)),
+      signedUrl: () =>
+        open.access === 'entra' ? delegationUrl(connection, source) : Promise.resolve(source.url.href),
     },
   };
+}
+
+const minute = 60_000;
+/** A copy by the service has no time limit of its own; the SAS must outlive it. */
+const delegationLife = 24 * 60 * minute;
+
+/** The source with a user-delegation SAS for reading. Throws what the storage SDK throws. */
+async function delegationUrl(connection: Connection, source: SourceUrl): Promise<string> {
+  const sdk = await load(() => import('@azure/storage-blob'));
+  const options = { httpClient: await blobHttpClient(await connection.httpClient()), retryOptions: { maxTries: 1 } };
+  const service = new sdk.BlobServiceClient(source.url.origin, await connection.credential(), options);
+  const startsOn = new Date(Date.now() - 15 * minute);
+  const expiresOn = new Date(Date.now() + delegationLife);
+  const key = await service.getUserDelegationKey(startsOn, expiresOn);
+  const [, container = '', ...blob] = decodeURIComponent(source.url.pathname).split('/');
+  const sas = sdk.generateBlobSASQueryParameters(
+    {
+      containerName: container,
+      blobName: blob.join('/'),
+      permissions: sdk.BlobSASPermissions.parse('r'),
+      protocol: sdk.SASProtocol.Https,
+      startsOn,
+      expiresOn,
+    },
+    key,
+    source.account ?? '',
+  );
+  return `${source.shown}?${sas.toString()}`;
 }
 
 function judge(source: SourceUrl, failure: AzureFailure): EnsureWait | EnsureFailed {

@@ -9,7 +9,10 @@ export const virtualMachine: KindDefinition<VirtualMachine> = {
   family: 'compute',
   desired: virtualMachineSpec,
   describe: ({ id, tags, provisioningState }) => ({ id, tags, provisioningState }),
-  outputs: (body) => (body.vmId === undefined ? {} : { vmId: body.vmId }),
+  outputs: ({ vmId, zones }) => ({
+    ...(vmId === undefined ? {} : { vmId }),
+    ...(zones?.[0] === undefined ? {} : { zone: zones[0] }),
+  }),
   read: async (clients, { resourceGroup, names: [name = ''] }) =>
     (await clients.compute()).virtualMachines.get(resourceGroup, name),
   write: async (clients, { resourceGroup, names: [name = ''] }, body) => ({

@@ -19,8 +19,13 @@ function sshKeys(keys: readonly string[]): SshPublicKey[] {
   return list.map((keyData) => ({ path: '/home/capi/.ssh/authorized_keys', keyData }));
 }
 
-function placement(input: SpecInput): Pick<VirtualMachine, 'zones' | 'availabilitySet'> {
+function placement(
+  input: SpecInput,
+  existing: VirtualMachine | undefined,
+): Pick<VirtualMachine, 'zones' | 'availabilitySet'> {
   const { azure, controlPlane } = input.plan;
+  // A machine whose create failed stays where it is: its zone cannot be changed.
+  if (existing?.zones !== undefined) return { zones: existing.zones };
   if (controlPlane.zone !== undefined) return { zones: [controlPlane.zone] };
   if (controlPlane.availabilitySet === undefined) return {};
   const { subscriptionId, resourceGroup } = azure;
@@ -81,7 +86,7 @@ export function virtualMachineSpec(
   }
   return {
     ...common(input, { role: 'control-plane', machine: true }),
-    ...placement(input),
+    ...placement(input, existing),
     identity: { type: 'UserAssigned', userAssignedIdentities: { [plan.identity.id]: {} } },
     hardwareProfile: { vmSize: plan.controlPlane.vmSize },
     storageProfile: disks(input),

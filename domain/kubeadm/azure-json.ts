@@ -1,3 +1,4 @@
+import { attachedNames } from '../cluster-api/network-spec.ts';
 import type { ClusterPlan } from '../plan/types.ts';
 
 /** The cloud's name in the Azure SDK for Go, which CAPZ and the cloud provider use. */
@@ -17,6 +18,7 @@ export function azureEnvironmentName(environment: ClusterPlan['azure']['environm
  */
 export function azureJson(plan: ClusterPlan, identityClientId: string, role: 'control-plane' | 'worker'): string {
   const { azure, network } = plan;
+  const names = attachedNames(plan);
   const identity =
     role === 'control-plane' ? { useManagedIdentityExtension: true } : { useManagedIdentityExtension: false };
   const config = {
@@ -25,14 +27,14 @@ export function azureJson(plan: ClusterPlan, identityClientId: string, role: 'co
     subscriptionId: azure.subscriptionId,
     ...(role === 'worker' ? { aadClientId: identityClientId } : {}),
     resourceGroup: azure.resourceGroup,
-    securityGroupName: network.workerSecurityGroup ?? '',
+    securityGroupName: names.workerSecurityGroup,
     securityGroupResourceGroup: network.virtualNetwork.resourceGroup,
     location: azure.location,
     vmType: 'vmss',
     vnetName: network.virtualNetwork.name,
     vnetResourceGroup: network.virtualNetwork.resourceGroup,
     subnetName: network.workerSubnet.name,
-    routeTableName: network.routeTable ?? '',
+    routeTableName: names.routeTable,
     loadBalancerSku: 'Standard',
     // No outbound load balancer: the NAT gateway does that. Empty makes the provider name its own after the cluster.
     loadBalancerName: '',

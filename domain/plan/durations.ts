@@ -12,6 +12,7 @@ export const createSeconds: Readonly<Record<ResourceKind, number>> = {
   networkInterface: 5,
   virtualMachine: 45,
   availabilitySet: 2,
+  disk: 5,
   userAssignedIdentity: 3,
   roleAssignment: 5,
   storageAccount: 27,

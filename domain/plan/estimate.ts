@@ -5,7 +5,7 @@ import type { ClusterPlan, PlannedResource } from './types.ts';
  * Seconds a step takes beyond making its Azure resources: booting, joining, installing
  * (cluster-api-pivot.md §7, time budget; azure-behaviour.md §2 for the copy at 60 MiB/s).
  */
-const extraSeconds: Readonly<Record<StepId, number>> = {
+const extraSeconds: Readonly<Partial<Record<StepId, number>>> = {
   preflight: 10,
   network: 0,
   identity: 60,
@@ -27,7 +27,7 @@ const secondsPerJoin = 190;
 export function stepSeconds(plan: ClusterPlan, step: StepId): number {
   const chain = longestChain(plan.resources.filter((resource) => resource.step === step));
   const joins = step === 'controlPlaneScale' ? (plan.controlPlane.replicas - 1) * secondsPerJoin : 0;
-  return chain + extraSeconds[step] + joins;
+  return chain + (extraSeconds[step] ?? 0) + joins;
 }
 
 /** Azure seconds of the longest chain of steps: what a provision takes when nothing goes wrong. */

@@ -14,6 +14,7 @@ const types: Readonly<Record<ResourceKind, string>> = {
   networkInterface: 'Microsoft.Network/networkInterfaces',
   virtualMachine: 'Microsoft.Compute/virtualMachines',
   availabilitySet: 'Microsoft.Compute/availabilitySets',
+  disk: 'Microsoft.Compute/disks',
   userAssignedIdentity: 'Microsoft.ManagedIdentity/userAssignedIdentities',
   roleAssignment: 'Microsoft.Authorization/roleAssignments',
   storageAccount: 'Microsoft.Storage/storageAccounts',
@@ -23,6 +24,12 @@ const types: Readonly<Record<ResourceKind, string>> = {
   galleryImage: 'Microsoft.Compute/galleries/images',
   galleryImageVersion: 'Microsoft.Compute/galleries/images/versions',
 };
+
+/** Kind of an ARM type, in any letter case; undefined for types that no plan holds. */
+export function kindOfType(type: string): ResourceKind | undefined {
+  const lower = type.toLowerCase();
+  return (Object.keys(types) as ResourceKind[]).find((kind) => types[kind].toLowerCase() === lower);
+}
 
 export interface ResourceInput {
   readonly key: string;

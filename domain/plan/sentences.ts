@@ -29,6 +29,9 @@ export function stepSummary(plan: ClusterPlan, step: StepId): string | undefined
     case 'pivot':
     case 'controlPlaneScale':
     case 'addOns':
+    case 'stopControllers':
+    case 'deleteResources':
+    case 'deleteSecrets':
       return undefined;
     default:
       return step satisfies never;

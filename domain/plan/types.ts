@@ -13,6 +13,7 @@ export type ResourceKind =
   | 'networkInterface'
   | 'virtualMachine'
   | 'availabilitySet'
+  | 'disk'
   | 'userAssignedIdentity'
   | 'roleAssignment'
   | 'storageAccount'
@@ -45,6 +46,15 @@ export interface PlannedSubnet {
   readonly id: string;
   readonly name: string;
   readonly cidr: string;
+  /** With static placement: what the user attached to the subnet. Named in documents, never written. */
+  readonly attached?: AttachedResources;
+}
+
+/** Resource ids of what is attached to a subnet of the user's own. */
+export interface AttachedResources {
+  readonly networkSecurityGroup?: string;
+  readonly routeTable?: string;
+  readonly natGateway?: string;
 }
 
 export interface PlannedNetwork {

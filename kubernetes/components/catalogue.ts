@@ -1,10 +1,13 @@
 import type { Component, ProviderIdentity } from './component.ts';
+import type { Placement } from './placement.ts';
 
 interface Known {
   /** What the progress sentence calls it. */
   readonly title?: string;
   readonly provider?: ProviderIdentity;
   readonly stage: number;
+  /** Undefined: the manifest knows best. */
+  readonly placement?: Placement;
 }
 
 /**
@@ -13,17 +16,32 @@ interface Known {
  * need, and the providers (cluster-api-pivot.md §2d.4 and §2d.5).
  */
 const known: Readonly<Record<string, Known>> = {
-  'cloud-provider-azure': { stage: 1 },
+  'cloud-provider-azure': { stage: 1, placement: 'controlPlane' },
   calico: { stage: 1 },
-  'azuredisk-csi': { stage: 1 },
-  'cert-manager': { stage: 2, title: 'cert-manager' },
-  'cluster-api-core': { stage: 3, title: 'Cluster API', provider: { name: 'cluster-api', type: 'CoreProvider' } },
-  'kubeadm-bootstrap': { stage: 3, provider: { name: 'kubeadm', type: 'BootstrapProvider' } },
-  'kubeadm-control-plane': { stage: 3, provider: { name: 'kubeadm', type: 'ControlPlaneProvider' } },
+  'instance-metadata-policy': { stage: 1 },
+  'azuredisk-csi': { stage: 1, placement: 'controlPlane' },
+  'cert-manager': { stage: 2, title: 'cert-manager', placement: 'anywhere' },
+  'cluster-api-core': {
+    stage: 3,
+    title: 'Cluster API',
+    provider: { name: 'cluster-api', type: 'CoreProvider' },
+    placement: 'anywhere',
+  },
+  'kubeadm-bootstrap': {
+    stage: 3,
+    provider: { name: 'kubeadm', type: 'BootstrapProvider' },
+    placement: 'anywhere',
+  },
+  'kubeadm-control-plane': {
+    stage: 3,
+    provider: { name: 'kubeadm', type: 'ControlPlaneProvider' },
+    placement: 'anywhere',
+  },
   'cluster-api-provider-azure': {
     stage: 3,
     title: 'CAPZ',
     provider: { name: 'azure', type: 'InfrastructureProvider' },
+    placement: 'controlPlane',
   },
 };
 

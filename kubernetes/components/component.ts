@@ -1,5 +1,7 @@
 import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { apiVersions } from '#domain/cluster-api/names.ts';
+import { placed } from './placement.ts';
+import type { Placement } from './placement.ts';
 import { applyOrder, parseManifest, substitute } from './manifest.ts';
 
 /** What `clusterctl` calls a provider; the inventory object makes a later `clusterctl upgrade` find it. */
@@ -29,6 +31,8 @@ export interface Component {
   /** Position among the components; how they are grouped into stages says catalogue.ts. */
   readonly order: number;
   readonly provider?: ProviderIdentity;
+  /** Where its Deployments run; undefined: as the manifest says. */
+  readonly placement?: Placement;
   /** Values for the manifest's variables. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -39,7 +43,7 @@ export interface Component {
  */
 export function componentObjects(component: Component): readonly KubernetesObject[] {
   const text = substitute(component.manifest, component.variables ?? {}, component.name);
-  const objects = parseManifest(text, component.name);
+  const objects = placed(parseManifest(text, component.name), component.placement);
   const { provider } = component;
   if (provider === undefined) {
     return applyOrder(objects);

@@ -9,6 +9,7 @@ import { revealSecrets } from '#domain/cluster-api/secrets.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { ownedTag } from '#domain/names/tags.ts';
 import type { AdoptedResource, PivotContext } from './context.ts';
+import { defaultedNetworkProblems } from './gate-network.ts';
 import type { JournalState } from './journal.ts';
 
 /** Everything the gate looks at, read while the cluster is paused. */
@@ -93,6 +94,7 @@ export function gateProblems(facts: GateFacts): readonly string[] {
     ...secretProblems(facts),
     ...machineProblems(facts),
     ...configProblems(facts),
+    ...defaultedNetworkProblems(facts.plan, facts.stored.get(referenceKey(ownerReferences(facts.plan).azureCluster))),
     ...azureProblems(facts),
   ];
 }

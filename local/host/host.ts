@@ -2,6 +2,7 @@
  * An embedded host for Azure Functions apps (Node, v4 model) with Durable Functions: it loads a built app folder and serves
  * its HTTP, queue, timer and durable triggers. It knows nothing about the app.
  */
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { applySettings } from './config/settings.ts';
 import { HostConfigError, readHostJson, type HostConfig } from './config/host-json.ts';
@@ -14,11 +15,13 @@ import type { Environment } from './durable/contracts.ts';
 import { DurableEngine } from './durable/engine.ts';
 import { AppDurableFunctions, isDurableClient } from './durable/functions.ts';
 import { lockDataFolder } from './durable/lock.ts';
+import { Retention } from './durable/retention.ts';
 import { ManagementApi } from './durable/management.ts';
 import type { Durability } from './durable/schema.ts';
 import { DurableStore } from './durable/store.ts';
 import { systemEnvironment } from './durable/system-environment.ts';
-import { buildRoutes, RouteFatalError } from './http/routes.ts';
+import { Keys } from './http/keys.ts';
+import { buildRoutes, RouteFatalError, type HttpRoute } from './http/routes.ts';
 import { HttpServer } from './http/server.ts';
 import { observe } from './observe.ts';
 import { QueueService } from './queue/service.ts';
@@ -40,6 +43,18 @@ export interface HostOptions {
   readonly environment?: Environment;
   /** Settings; `process.env` by default, where the app reads them. */
   readonly settings?: NodeJS.ProcessEnv;
+  /** `keys` checks function, host and master keys; they are kept in `<data>/secrets`. */
+  readonly auth?: 'none' | 'keys';
+  /** Replays every finished orchestration once more in a fresh generator and compares. */
+  readonly strict?: boolean;
+  /** Durable timers fire up to a second early, as on Azure Storage. */
+  readonly faithfulTimers?: boolean;
+  /** Age at which ended instances are purged, in milliseconds. */
+  readonly retentionMs?: number | undefined;
+  /** Where connections come from when another process listens on `port`; called once with the function that takes them. */
+  readonly connections?: (take: (socket: Socket) => void) => void;
+  /** A function has exceeded functionTimeout; its code may still be running. */
+  readonly onTimeout?: () => void;
 }
 
 /** A running host. */
@@ -51,11 +66,19 @@ export interface Host {
   readonly store: DurableStore;
   /** Stops: takes nothing new, waits up to `boundMs` for what runs, then ends. What has not ended runs again next time. */
   stop(boundMs?: number): Promise<void>;
+  /** Takes nothing new from queues, timers and the engine. */
+  pause(): void;
+  /** Answers all open requests with 500 at once; for the moment in which the process ends. */
+  failOpenRequests(): void;
+  /** Differences that `strict` has found so far. */
+  differences(): number;
 }
 
 /** How long a stop waits for invocations under way, in milliseconds. */
 const DEFAULT_STOP_BOUND_MS = 10_000;
 const SYSTEM_KEY = 'local';
+/** How long a silent streaming function keeps its caller waiting (host-recordings, http-streaming-hang). */
+const STREAM_IDLE_SECONDS = 240;
 
 function allowedNames(settings: NodeJS.ProcessEnv): string[] {
   return (settings['HOST_ALLOWED_NAMES'] ?? '')
@@ -84,6 +107,7 @@ interface Parts {
   readonly engine: DurableEngine;
   readonly queues: QueueService;
   readonly timers: TimerService;
+  readonly retention: Retention;
 }
 
 function assemble(
@@ -95,7 +119,7 @@ function assemble(
   addresses: ManagementAddresses,
 ): Parts {
   const settings = options.settings ?? process.env;
-  const invoker = new Invoker(app, config.functionTimeoutMs);
+  const invoker = new Invoker(app, config.functionTimeoutMs, options.onTimeout);
   const payload: TypedData = { string: clientPayload(addresses) };
   const clientInputs = (fn: RegisteredFunction): { name: string; data: TypedData }[] =>
     Object.entries(fn.metadata.bindings)
@@ -114,6 +138,8 @@ function assemble(
       maxConcurrentActivities: durable.maxConcurrentActivityFunctions,
       maxConcurrentOrchestrators: durable.maxConcurrentOrchestratorFunctions,
       maxEntityBatch: durable.maxEntityOperationBatchSize,
+      strict: options.strict === true,
+      faithfulTimers: options.faithfulTimers === true,
     },
     options.environment ?? systemEnvironment,
     log,
@@ -121,7 +147,54 @@ function assemble(
   const queues = new QueueService({ app, invoker, settings, config: config.queues, log, clientInputs });
   invoker.afterInvocation = async (fn, response) => queues.writeOutputs(fn, response);
   const timers = new TimerService({ app, invoker, settings, store, log, clientInputs });
-  return { app, invoker, engine, queues, timers };
+  const retention = new Retention(engine, options.retentionMs, log);
+  return { app, invoker, engine, queues, timers, retention };
+}
+
+/** Connects the HTTP side: functions, management API, keys, streaming and doors. */
+function serve(
+  server: HttpServer,
+  options: HostOptions,
+  parts: Parts,
+  routes: HttpRoute[],
+  addresses: ManagementAddresses,
+  keys: Keys | undefined,
+): void {
+  const { app } = parts;
+  const settings = options.settings ?? process.env;
+  const seconds = Number(settings['HOST_STREAM_TIMEOUT_SECONDS'] ?? STREAM_IDLE_SECONDS) || STREAM_IDLE_SECONDS;
+  server.serve({
+    routes,
+    invoker: parts.invoker,
+    management: new ManagementApi(parts.engine, addresses),
+    extraInputs: (fn) => parts.queues.inputs(fn),
+    observe: async (name, query) => observe(name, query, parts),
+    keys,
+    stream: app.httpUri === undefined ? undefined : { target: app.httpUri, idleMs: seconds * 1000 },
+    admin: {
+      functions: [...app.functions.values()],
+      routes,
+      folder: app.folder,
+      startedAt: Date.now(),
+      hostKeys: keys?.hostKeys ?? [{ name: 'default', value: 'not-checked' }],
+    },
+  });
+}
+
+/** Opens the port, or takes the connections that another process hands over. */
+async function openPort(server: HttpServer, options: HostOptions): Promise<number> {
+  if (!options.connections) return server.listen(options.port);
+  options.connections((socket) => server.accept(socket));
+  return options.port;
+}
+
+function openKeys(options: HostOptions, app: FunctionApp): Keys | undefined {
+  if (options.auth !== 'keys') return undefined;
+  const functions = [...app.functions.values()].filter((fn) => fn.trigger.type.toLowerCase() === 'httptrigger');
+  return new Keys(
+    path.join(options.data, 'secrets'),
+    functions.map((fn) => fn.name),
+  );
 }
 
 /**
@@ -139,38 +212,54 @@ export async function createHost(options: HostOptions): Promise<Host> {
     ...options.logLevels,
   });
   for (const message of config.warnings) log.write({ level: 'warning', category: 'Host', message });
-  const lock = lockDataFolder(options.data);
+  const lock = await lockDataFolder(options.data);
   const server = new HttpServer(log, allowedNames(settings));
   let store: DurableStore | undefined;
   try {
     store = new DurableStore(path.join(options.data, 'durable.db'), options.durability);
-    const port = await server.listen(options.port);
+    const port = await openPort(server, options);
     // The durable SDK builds its URLs from this name; it must be set before the app is loaded.
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
     const app = new FunctionApp(folder, log);
     await loadApp(app, log);
     checkTriggers(app);
-    const addresses = { origin: `http://127.0.0.1:${port}`, hubName: config.durable.hubName, systemKey: SYSTEM_KEY };
+    const keys = openKeys(options, app);
+    const addresses = {
+      origin: `http://127.0.0.1:${port}`,
+      hubName: config.durable.hubName,
+      systemKey: keys?.systemKey ?? SYSTEM_KEY,
+    };
     const parts = assemble(options, config, log, app, store, addresses);
     const routes = buildRoutes(app, config.routePrefix, log);
-    server.serve({
-      routes,
-      invoker: parts.invoker,
-      management: new ManagementApi(parts.engine, addresses),
-      extraInputs: (fn) => parts.queues.inputs(fn),
-      observe: (name, query) => observe(name, query, parts),
-    });
+    serve(server, options, parts, routes, addresses, keys);
     await parts.queues.start();
     parts.timers.start();
     parts.engine.start();
-    const stop = stopper(server, parts, store, lock);
-    return { port, functions: describeFunctions(app, routes, port), config, engine: parts.engine, store, stop };
+    parts.retention.start();
+    return {
+      port,
+      functions: describeFunctions(app, routes, port),
+      config,
+      engine: parts.engine,
+      store,
+      stop: stopper(server, parts, store, lock),
+      pause: () => pause(parts),
+      failOpenRequests: () => server.failAll(),
+      differences: () => parts.engine.differences,
+    };
   } catch (error) {
     server.close();
     store?.close();
     lock.release();
     throw error instanceof RouteFatalError ? new HostConfigError(error.message) : error;
   }
+}
+
+function pause(parts: Parts): void {
+  parts.retention.stop();
+  parts.queues.pause();
+  parts.timers.stop();
+  parts.engine.pause();
 }
 
 function levelsOf(config: HostConfig): Record<string, LogLevels[string]> {
@@ -182,9 +271,7 @@ function stopper(server: HttpServer, parts: Parts, store: DurableStore, lock: { 
   let stopping: Promise<void> | undefined;
   const run = async (boundMs: number): Promise<void> => {
     server.stopAccepting();
-    parts.queues.pause();
-    parts.timers.stop();
-    parts.engine.pause();
+    pause(parts);
     await parts.invoker.drain(boundMs);
     await parts.queues.stop();
     await parts.app.terminate();

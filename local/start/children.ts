@@ -10,6 +10,8 @@ export interface ChildSpec {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
+  /** Ended with SIGTERM, not SIGKILL, when this process has died. */
+  readonly polite?: boolean;
 }
 
 export interface ChildExit {
@@ -29,21 +31,30 @@ export interface Child {
 
 /**
  * Preloaded into every child: ends it when the pipe on descriptor 3 closes, which happens however this process dies.
- * Without it a killed `npm start` would leave its ports taken.
+ * Without it a killed `npm start` would leave its ports and locks taken. A program that keeps unsaved data in memory
+ * asks for a polite end.
  */
-const endWithParent = `data:text/javascript,${encodeURIComponent(
-  `import { Socket } from 'node:net';
+function endWithParent(polite: boolean): string {
+  const end = polite
+    ? "{ process.kill(process.pid, 'SIGTERM'); setTimeout(() => process.exit(1), 3000).unref(); }"
+    : "process.kill(process.pid, 'SIGKILL')";
+  return inline(`import { Socket } from 'node:net';
 const pipe = new Socket({ fd: 3 });
-const end = () => { process.kill(process.pid, 'SIGTERM'); setTimeout(() => process.exit(1), 5000).unref(); };
+const end = () => ${end};
 pipe.on('end', end).on('error', end).resume();
-pipe.unref();`,
-)}`;
+pipe.unref();`);
+}
+
+/** A small module as an argument of `--import`. */
+export function inline(source: string): string {
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
 
 /** Starts one child in this process's group; its output goes to the log file alone. */
 export function startChild(spec: ChildSpec, options: { readonly append?: boolean } = {}): Child {
   if (options.append !== true && existsSync(spec.logFile)) renameSync(spec.logFile, `${spec.logFile}.previous`);
   const log = openSync(spec.logFile, 'a', 0o600);
-  const child = spawn(process.execPath, ['--import', endWithParent, ...spec.args], {
+  const child = spawn(process.execPath, ['--import', endWithParent(spec.polite === true), ...spec.args], {
     env: spec.env,
     stdio: ['ignore', log, log, 'pipe'],
   });

@@ -23,6 +23,10 @@ async function main(): Promise<number> {
     process.stderr.write(`${read.line} (npm start -- --help lists the options)\n`);
     return 2;
   }
+  if (Number.parseInt(process.versions.node, 10) < 24) {
+    process.stderr.write(`Node ${process.versions.node} is too old; npm start brings its own Node 24 (npm install).\n`);
+    return 1;
+  }
   try {
     return await start(read.options);
   } catch (error) {

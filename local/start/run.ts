@@ -112,7 +112,7 @@ async function supervise(given: Omit<Session, 'doors' | 'trouble' | 'signal'>): 
     ...given,
     doors,
     signal,
-    trouble: createTroublemaker(context.options.trouble, doors, stack),
+    trouble: createTroublemaker(context.options.trouble, given.cluster.document.spec, doors, stack),
   };
   const ticker = setInterval(() => {
     if (session.drawing) context.view.update(session.model, Date.now());

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Ports } from './args.ts';
-import type { ChildName, ChildSpec } from './children.ts';
+import { type ChildName, type ChildSpec, inline } from './children.ts';
 import type { DataFolder } from './data-folder.ts';
 import { StartProblem } from './ports.ts';
 
@@ -83,14 +83,19 @@ export function childSpecs(options: StackOptions): Readonly<Record<ChildName, Ch
   const simulator = flags({ port: ports.azure, data: folder.file('simulator'), 'time-scale': scale });
   const host = flags({ port: ports.app, data: folder.file('host') });
   return {
-    azurite: spec('azurite', [
-      '--max-old-space-size=256',
-      azuriteProgram(programs),
-      '--skipApiVersionCheck',
-      '--disableTelemetry',
-      '--silent',
-      ...azurite,
-    ]),
+    azurite: {
+      ...spec('azurite', [
+        '--max-old-space-size=256',
+        '--import',
+        saveOften(azuriteProgram(programs)),
+        azuriteProgram(programs),
+        '--skipApiVersionCheck',
+        '--disableTelemetry',
+        '--silent',
+        ...azurite,
+      ]),
+      polite: true,
+    },
     simulator: spec('simulator', ['--max-old-space-size=256', path.join(programs, 'simulator.js'), ...simulator]),
     host: spec(
       'host',
@@ -99,11 +104,27 @@ export function childSpecs(options: StackOptions): Readonly<Record<ChildName, Ch
         '--enable-source-maps',
         path.join(programs, 'host.js'),
         path.join(programs, '../app'),
+        // One process less: this command watches the host itself, and memory counts here.
+        '--in-process',
         ...host,
       ],
       appSettings(ports, scale),
     ),
   };
+}
+
+/**
+ * Azurite keeps tables and queues in memory and saves them every five seconds: a `kill -9` would lose what the app has
+ * recorded meanwhile. Here it saves four times a second, when something has changed.
+ */
+function saveOften(program: string): string {
+  return inline(`import { createRequire } from 'node:module';
+const Loki = createRequire(${JSON.stringify(program)})('lokijs');
+const before = Loki.prototype.autosaveEnable;
+Loki.prototype.autosaveEnable = function (...args) {
+  this.autosaveInterval = 250;
+  return before.apply(this, args);
+};`);
 }
 
 function azuriteProgram(programs: string): string {

@@ -1,3 +1,4 @@
+import type { ClusterSpec } from '#domain/spec/types.ts';
 import type { Doors } from './api.ts';
 import type { Trouble } from './args.ts';
 import type { Stack } from './running.ts';
@@ -19,16 +20,28 @@ interface Order {
   readonly sentence: string;
 }
 
-/** Orders for the simulator's door `POST /_simulator/faults`. */
-export const orders: Readonly<Record<Exclude<Trouble, 'kill'>, Order>> = {
-  quota: {
-    faults: [{ quota: { location: 'westeurope', family: 'cores', limit: 10 } }],
-    sentence: 'break quota: the subscription may use 10 cores in westeurope',
-  },
-  zone: {
-    faults: [{ sku: { name: 'Standard_D4s_v5', location: 'westeurope', zones: ['3'] } }],
-    sentence: 'break zone: Standard_D4s_v5 is not offered in zone 3 of westeurope',
-  },
+/** Orders for the simulator's door `POST /_simulator/faults`, aimed at what this cluster asks for. */
+export function orderFor(trouble: Exclude<Trouble, 'kill'>, spec: ClusterSpec): Order {
+  const { location } = spec.azure;
+  const [pool] = spec.workerPools;
+  if (trouble === 'quota') {
+    return {
+      faults: [{ quota: { location, family: 'cores', limit: 10 } }],
+      sentence: `break quota: the subscription may use 10 cores in ${location}`,
+    };
+  }
+  if (trouble === 'zone') {
+    const zone = pool?.zones?.at(-1) ?? '3';
+    const name = pool?.vmSize ?? spec.controlPlane.vmSize;
+    return {
+      faults: [{ sku: { name, location, zones: [zone] } }],
+      sentence: `break zone: ${name} is not offered in zone ${zone} of ${location}`,
+    };
+  }
+  return everywhere[trouble];
+}
+
+const everywhere: Readonly<Record<'keys' | 'throttle', Order>> = {
   keys: {
     faults: [
       {
@@ -62,7 +75,12 @@ export const orders: Readonly<Record<Exclude<Trouble, 'kill'>, Order>> = {
 };
 
 /** @param trouble undefined: orders of an earlier start are taken back */
-export function createTroublemaker(trouble: Trouble | undefined, doors: Doors, stack: Stack): Troublemaker {
+export function createTroublemaker(
+  trouble: Trouble | undefined,
+  spec: ClusterSpec,
+  doors: Doors,
+  stack: Stack,
+): Troublemaker {
   const { promise: prepared, resolve } = Promise.withResolvers<void>();
   const look = looks(trouble, doors, stack);
   return {
@@ -70,7 +88,7 @@ export function createTroublemaker(trouble: Trouble | undefined, doors: Doors, s
     look,
     async prepare() {
       await doors.clearFaults();
-      const order = trouble === undefined || trouble === 'kill' ? undefined : orders[trouble];
+      const order = trouble === undefined || trouble === 'kill' ? undefined : orderFor(trouble, spec);
       if (order !== undefined) await doors.order(order.faults);
       resolve();
       if (trouble === 'kill') return ['break kill: the Functions host will be killed in the middle of a step'];

@@ -50,6 +50,8 @@ export class Oracle {
   readonly app: Json = null;
   invocations: Json[] = [];
   clientData: Json = null;
+  /** Web hook base of the management API. */
+  web = '';
   #host: RunningHost | undefined;
 
   constructor(options: OracleOptions) {
@@ -72,6 +74,9 @@ export class Oracle {
       ? { HOST_TIMER_LIMITS: `${limits.maximumSeconds},${limits.intervalSeconds}` }
       : {};
     this.#host = await startHost({ app: folder, data: this.o.data, env });
+    this.web = `${this.#origin}/runtime/webhooks/durabletask/`;
+    // The SDK makes URLs from it when the driver uses a client of its own.
+    process.env['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.#host.port}`;
     this.clientData = (await (await fetch(`${this.#origin}/api/conformanceProbe`)).json()) as Json;
   }
 

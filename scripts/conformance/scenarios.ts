@@ -7,7 +7,8 @@ import type { Report } from './report.ts';
 import { installApp, runNode } from './workshop.ts';
 
 /** Scenario groups at once; they mostly wait. */
-const AT_ONCE = 5;
+const AT_ONCE = 6;
+const SHORTENED_RUN = 1000;
 
 /** The configuration of `scenarios.mjs` under which a recording was made. */
 function configurationOf(recording: JsonObject): string {
@@ -20,16 +21,32 @@ function configurationOf(recording: JsonObject): string {
   return config['useAppLease'] === undefined ? 'main' : 'restart';
 }
 
-/** Timing, ids and stacks out; values that name another process out; JSON that depends on the port out. */
+/** The list of known functions in the text of an unknown one has the order of a .NET dictionary. */
+function sortNames(names: string): string {
+  return names.split(', ').sort().join(', ');
+}
+
+/** Recordings shorten runs of one character. */
+function shortenRuns(item: string): string {
+  return item.length < SHORTENED_RUN ? item : item.replace(/(.)\1{999,}/gs, (run, one: string) => `<${one} x ${run.length}>`);
+}
+
+/**
+ * Takes out what is not compared: times, ids, keys, stacks and the .NET exception that follows the message of a failed
+ * activity (the stack in it names the process of the recording).
+ */
 function comparable(value: Json): Json {
   const changed = mapJson(value, (item, key) => {
     if (key === 'Timestamp' || key === 'ScheduledTime' || key === 'FireAt') return undefined;
-    if (key === 'StackTrace' || key === 'RemoteStackTrace') return '<stack>';
+    if (key === 'StackTrace' || key === 'RemoteStackTrace') return undefined;
     if (typeof item !== 'string') return item;
-    return item
+    return shortenRuns(item)
       .replace(/<id\d+>/g, '<id>')
       .replace(/code=[A-Za-z0-9_%=-]+/g, 'code=<key>')
-      .replace(/taskHub=\w+/g, 'taskHub=<hub>');
+      .replace(/taskHub=\w+/g, 'taskHub=<hub>')
+      .replace(/\{\\*"\$type\\*":\\*"System\.Exception.*$/s, '<exception>')
+      .replace(/StackTrace: .*$/s, 'StackTrace: <stack>')
+      .replace(/(?<=known \w+ functions: )'[^.]*'/, sortNames);
   });
   return changed ?? null;
 }
@@ -75,8 +92,7 @@ function stepPlaces(recorded: Json[], here: Json[], scenario: string): string[] 
       value: statusOf(withoutDuration(one['value'])),
       status: one['status'] ?? null,
       headers: one['headers'] ?? null,
-      body: statusOf(ownRows(one['body'], scenario)),
-      text: one['text'] ?? null,
+      body: statusOf(ownRows(one['body'] ?? one['text'], scenario)),
     });
     places.push(...differences(shape(a), shape(b)).map((place) => `step ${label}: ${place}`));
   }
@@ -96,7 +112,7 @@ function finalPlaces(recorded: JsonObject, here: JsonObject): string[] {
     for (const [id, final] of Object.entries(finals)) {
       const name = id.replace(/<id\d+>/g, '<id>');
       const { httpStatus, body, text: plain } = object(final);
-      const document = { httpStatus: httpStatus ?? null, body: statusOf(body), text: plain ?? null };
+      const document = { httpStatus: httpStatus ?? null, body: statusOf(body ?? plain) };
       groups.set(name, [...(groups.get(name) ?? []), document]);
     }
     return groups;

@@ -134,6 +134,7 @@ export async function startStack(options: { scale?: number; settings?: Record<st
   const hostArgs = [
     path.join(root, 'dist/local/host.js'),
     path.join(root, 'dist/app'),
+    '--in-process',
     '--port',
     String(appPort),
     '--data',

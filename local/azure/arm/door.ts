@@ -12,6 +12,7 @@ import { setRegistration } from './kinds/subscriptions.ts';
  * | --- | --- |
  * | `{ "quota": { "location", "family", "limit" } }` | limit of a core family, of all cores (`cores`) or of a network usage (`PublicIPAddresses`) |
  * | `{ "sku": { "name", "location", "zones" } }` | the size is not available there; without zones in the whole location |
+ * | `{ "capacity": { "size", "location", "zones" } }` | machines of the size are accepted there and then fail with (Zonal)AllocationFailed |
  * | `{ "keys": { "account", "deny" } }` | listKeys of the account (default: all) is 403 |
  * | `{ "policy": { "name", "effect", "type", "property", "equals", "set" } }` | a policy that denies or modifies (see `engine/governance.ts`) |
  * | `{ "provider": { "namespace", "registered" } }` | registration of a resource provider |
@@ -22,6 +23,9 @@ const settingSchema = z.union([
   }),
   z.strictObject({
     sku: z.strictObject({ name: z.string(), location: z.string(), zones: z.array(z.string()).optional() }),
+  }),
+  z.strictObject({
+    capacity: z.strictObject({ size: z.string(), location: z.string(), zones: z.array(z.string()).optional() }),
   }),
   z.strictObject({ keys: z.strictObject({ account: z.string().default('*'), deny: z.boolean() }) }),
   z.strictObject({ policy: policySchema }),
@@ -40,7 +44,7 @@ export interface ControlDoor {
   clear(): void;
 }
 
-const SETTINGS = ['quota', 'sku', 'keys', 'policy', 'provider'];
+const SETTINGS = ['quota', 'sku', 'capacity', 'keys', 'policy', 'provider'];
 
 export function createDoor(world: World, faults: Faults): ControlDoor {
   const { store } = world;
@@ -56,6 +60,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
       rules: faults.list(),
       quotas: store.setting('quotas') ?? {},
       restrictions: store.setting('restrictions') ?? [],
+      noCapacity: store.setting('noCapacity') ?? [],
       deniedKeys: store.setting('deniedKeys') ?? [],
       policies: policies(world),
       registrations: store.setting('registrations') ?? {},
@@ -65,6 +70,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
       store.transaction(() => {
         store.putSetting('quotas', {});
         store.putSetting('restrictions', []);
+        store.putSetting('noCapacity', []);
         store.putSetting('deniedKeys', []);
         store.putSetting('policies', []);
         store.putSetting('registrations', {});
@@ -82,6 +88,9 @@ function apply(world: World, setting: Setting): void {
   } else if ('sku' in setting) {
     const before = store.setting('restrictions');
     store.putSetting('restrictions', [...(Array.isArray(before) ? (before as readonly Json[]) : []), setting.sku]);
+  } else if ('capacity' in setting) {
+    const before = store.setting('noCapacity');
+    store.putSetting('noCapacity', [...(Array.isArray(before) ? (before as readonly Json[]) : []), setting.capacity]);
   } else if ('keys' in setting) {
     const others = strings(store.setting('deniedKeys')).filter((name) => name !== setting.keys.account);
     store.putSetting('deniedKeys', setting.keys.deny ? [...others, setting.keys.account] : others);

@@ -86,7 +86,9 @@ export function checkLease(headers: Headers, record: BlobRecord, now: number): v
   const given = headers['x-ms-lease-id'];
   const active = lease !== undefined && (lease.expiresAt === undefined || lease.expiresAt > now);
   if (!active) {
-    if (given !== undefined) throw new StorageError('LeaseIdMismatchWithBlobOperation');
+    // Lease ids are compared only with leases that live (REST reference, "Lease Blob", outcomes of use attempts).
+    if (given !== undefined)
+      throw new StorageError(lease === undefined ? 'LeaseNotPresentWithBlobOperation' : 'LeaseLost');
     return;
   }
   if (given === undefined) throw new StorageError('LeaseIdMissing');

@@ -48,6 +48,8 @@ const known = {
   LeaseIdMismatchWithBlobOperation: [412, 'The lease ID specified did not match the lease ID for the blob.'],
   LeaseIdMismatchWithLeaseOperation: [409, 'The lease ID specified did not match the lease ID for the blob.'],
   LeaseIdMissing: [412, 'There is currently a lease on the blob and no lease ID was specified in the request.'],
+  LeaseLost: [412, 'A lease ID was specified, but the lease for the blob has expired.'],
+  LeaseNotPresentWithBlobOperation: [412, 'There is currently no lease on the blob.'],
   LeaseNotPresentWithLeaseOperation: [409, 'There is currently no lease on the blob.'],
   Md5Mismatch: [
     400,

@@ -4,7 +4,7 @@
  * (functions-host-protocol.md, 1.1 and 1.2). The library caches what it got, so one module object serves the whole process
  * and forwards to the app that is being loaded.
  */
-import { registerHooks } from 'node:module';
+import nodeModule from 'node:module';
 import type { FunctionCallback, FunctionMetadata, LogLevel, ProgrammingModel } from './protocol.ts';
 
 /** What a loading app receives from the library. */
@@ -79,7 +79,7 @@ export function installCoreModule(): void {
   if (installed) return;
   installed = true;
   Object.defineProperty(globalThis, Symbol.for(GLOBAL_KEY), { value: coreModule });
-  registerHooks({
+  nodeModule.registerHooks({
     resolve: (specifier, context, next) =>
       specifier === SPECIFIER ? { url: MODULE_URL, format: 'commonjs', shortCircuit: true } : next(specifier, context),
     load: (url, context, next) =>

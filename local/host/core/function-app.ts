@@ -1,5 +1,5 @@
 /** A loaded Function app: its functions and hooks (functions-host-protocol.md, 1.3 and 1.4). */
-import { globSync, readFileSync } from 'node:fs';
+import fs, { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -182,7 +182,7 @@ export class FunctionApp {
       });
       return;
     }
-    const files = globSync(manifest.main, { cwd: this.folder }).sort();
+    const files = fs.globSync(manifest.main, { cwd: this.folder }).sort();
     if (files.length === 0) {
       throw new Error(
         `Worker was unable to load entry point "${manifest.main}": Found zero files matching the supplied pattern (app folder ${this.folder}; was the app built?)`,

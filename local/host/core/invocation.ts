@@ -37,10 +37,13 @@ export class Invoker {
   #running = 0;
   #idle: (() => void)[] = [];
 
-  /** @param timeoutMs `functionTimeout` in milliseconds, or undefined for no limit. */
-  constructor(app: FunctionApp, timeoutMs: number | undefined) {
+  readonly #onTimeout: (() => void) | undefined;
+
+  /** @param timeoutMs `functionTimeout` in milliseconds, or undefined for no limit; `onTimeout` is told when it strikes. */
+  constructor(app: FunctionApp, timeoutMs: number | undefined, onTimeout?: () => void) {
     this.app = app;
     this.timeoutMs = timeoutMs;
+    this.#onTimeout = onTimeout;
   }
 
   /** Number of invocations under way. */
@@ -106,10 +109,11 @@ export class Invoker {
 
   async #withTimeout<T>(fn: RegisteredFunction, work: Promise<T>, limited: boolean): Promise<T> {
     const limit = this.timeoutMs;
-    if (!limited || limit === undefined) return work;
+    if (!limited || limit === undefined || limit >= 2 ** 31) return work;
     let timer: NodeJS.Timeout | undefined;
     const expired = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
+        this.#onTimeout?.();
         reject(
           new FunctionTimeoutError(
             `Timeout value of ${timeSpanText(limit)} was exceeded by function: Functions.${fn.name}`,

@@ -71,4 +71,8 @@ export interface EngineOptions {
   readonly maxConcurrentActivities: number;
   readonly maxConcurrentOrchestrators: number;
   readonly maxEntityBatch: number;
+  /** Replay every finished orchestration once more and compare. */
+  readonly strict?: boolean;
+  /** Cut the delay of timers to whole seconds, as the real engine does (durable-recordings/README.md, 3.1). */
+  readonly faithfulTimers?: boolean;
 }

@@ -15,6 +15,7 @@ import { ExecutionCache } from './executions.ts';
 import { createInstance } from './instances.ts';
 import { rewindInstance } from './rewind.ts';
 import { TERMINAL, type DurableStore, type InstanceRow } from './store.ts';
+import { StrictCheck } from './strict.ts';
 import { Traps } from './traps.ts';
 
 /** Longest delay of a timer of the platform, in milliseconds; longer waits are armed again. */
@@ -78,6 +79,7 @@ export class DurableEngine {
       options,
       traps: new Traps(log),
       executions: new ExecutionCache(store),
+      strict: new StrictCheck(functions, log),
     };
     this.#activities = new ActivityRunner(
       this.#context,
@@ -104,6 +106,15 @@ export class DurableEngine {
     this.pause();
     this.#stopped = true;
     this.#activities.stop();
+  }
+
+  /** Finished orchestrations that a second replay did not confirm (option `strict`). */
+  get differences(): number {
+    return this.#context.strict.differences;
+  }
+
+  now(): number {
+    return this.#environment.now();
   }
 
   state(): EngineState {

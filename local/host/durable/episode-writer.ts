@@ -87,7 +87,7 @@ export class EpisodeWriter {
           id,
           exec,
           { EventType: EVENT.TimerFired, TimerId: action.id, FireAt },
-          Math.max(1, Math.ceil(action.fireAt)),
+          this.#timerDue(action.fireAt),
         );
         return;
       }
@@ -100,6 +100,12 @@ export class EpisodeWriter {
       case 'sub':
         this.#recordChild(action);
     }
+  }
+
+  /** When a timer is delivered; the real engine cuts the delay to whole seconds. */
+  #timerDue(fireAt: number): number {
+    if (this.#context.options.faithfulTimers !== true) return Math.max(1, Math.ceil(fireAt));
+    return this.#now + Math.max(0, Math.floor((fireAt - this.#now) / 1000) * 1000);
   }
 
   #recordChild(action: Extract<NewAction, { kind: 'sub' }>): void {

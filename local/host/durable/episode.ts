@@ -79,7 +79,11 @@ export async function runEpisode(context: EpisodeContext, id: string): Promise<E
       kind: 'failed',
       failure: plainFailure('VersionMismatch: Orchestration version did not comply with Worker Versioning'),
     };
-  else verdict = await askOrchestrator(context, row, live, fresh);
+  else {
+    verdict = await askOrchestrator(context, row, live, fresh);
+    if (context.options.strict === true && hasEnded(verdict))
+      await context.strict.confirm(row, payloadText(context, row, live, fresh), verdict);
+  }
   return commit(context, { row, live, rows, fresh, verdict });
 }
 
@@ -218,6 +222,13 @@ function refusal(context: EpisodeContext, row: InstanceRow, action: Action): str
   }
 }
 
+/** True when the function has ended and nothing that it started is open any more. */
+function hasEnded(verdict: Verdict): verdict is Extract<Verdict, { kind: 'replayed' }> {
+  if (verdict.kind !== 'replayed') return false;
+  const { replayed, state, thrown } = verdict;
+  return !replayed.suspended && replayed.openTasks === 0 && replayed.finished && (state.isDone || thrown !== undefined);
+}
+
 interface Outcome {
   readonly row: InstanceRow;
   readonly live: LiveExecution;
@@ -238,12 +249,7 @@ function commit(context: EpisodeContext, { row, live, rows, fresh, verdict }: Ou
       if (verdict.kind === 'failed') return writer.fail(verdict.failure, verdict.custom ?? null, undefined);
       writer.recordNewActions(verdict.replayed);
       const { state, replayed, custom } = verdict;
-      const ended =
-        !replayed.suspended &&
-        replayed.openTasks === 0 &&
-        replayed.finished &&
-        (state.isDone || verdict.thrown !== undefined);
-      if (!ended) return writer.goOn(replayed, state, custom, fresh);
+      if (!hasEnded(verdict)) return writer.goOn(replayed, state, custom, fresh);
       if (replayed.continueAsNew && state.isDone) return writer.continueAsNew(replayed, custom);
       if (state.isDone) return writer.complete(state, custom, replayed);
       return writer.fail(orchestrationFailure(row.name, state, verdict.thrown ?? ''), custom, replayed);

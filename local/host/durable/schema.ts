@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { DataFolderError } from './lock.ts';
+import { sqlite } from './sqlite.ts';
 
 /** Marks a file as ours in the SQLite header ("FnHo"). */
 const APPLICATION_ID = 0x466e486f;
@@ -36,7 +37,7 @@ export function openDatabase(file: string, durability: Durability): DatabaseSync
   const existed = existsSync(file);
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file);
+    database = new (sqlite().DatabaseSync)(file);
     prepare(database, file, existed, durability);
     return database;
   } catch (error) {

@@ -164,6 +164,12 @@ export class DurableStore {
     return this.#all<InstanceView>(text, ...values, filter.limit);
   }
 
+  /** Ids of instances that ended before a time, oldest first. */
+  endedBefore(time: number, limit: number): string[] {
+    const text = `SELECT id FROM instance WHERE updated < ? AND status IN ('Completed','Failed','Terminated','Canceled') ORDER BY updated LIMIT ?`;
+    return this.#all<{ id: string }>(text, time, limit).map((row) => row.id);
+  }
+
   /** Writes a new instance or replaces one with all that belongs to it. */
   putInstance(row: InstanceRow, input: string | null): void {
     this.purge(row.id);

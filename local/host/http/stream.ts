@@ -24,7 +24,15 @@ export interface StreamedCall {
 }
 
 /** Fields of a hop; they do not travel on. */
-const HOP = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+const HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
 const JSON_BODY_LIMIT = 1_000_000;
 
 function textOf(value: unknown): string | undefined {

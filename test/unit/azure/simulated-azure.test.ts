@@ -322,3 +322,37 @@ describe('the sample cluster on the simulated Azure', () => {
     expect([...again.values()].every((outcome) => outcome.action === 'exists')).toBe(true);
   });
 });
+
+describe('a zone without room', () => {
+  const document = sampleDocument();
+  const size = document.spec.controlPlane.vmSize;
+
+  it('sends the first machine to the next zone, and tells which it was', { timeout: 60_000 }, async () => {
+    const { facts } = value(await azure.readFacts(document, uid));
+    const plan = planCluster(document, facts, uid);
+    expect(plan.controlPlane.zone).toBe('1');
+    arm.control.faults.add({ capacity: { size, location: 'westeurope', zones: ['1', '2'] } });
+    const built = await ensureAll(plan);
+    arm.control.faults.clear();
+    expect(built.get('virtualMachine')?.outputs).toMatchObject({ zone: '3' });
+    const machines = arm.control.resources().filter((resource) => resource.type.endsWith('/virtualMachines'));
+    expect(machines.map((machine) => machine.zones)).toEqual([['3']]);
+    const again = await ensureAll(plan);
+    expect(again.get('virtualMachine')).toMatchObject({ action: 'exists', outputs: { zone: '3' } });
+    expect(arm.control.unmodelled()).toEqual([]);
+    for (const resource of plan.resources.toReversed()) await remove(built.get(resource.key)!.id, resource.kind as never);
+  });
+
+  it('is named with the others when no zone has room', { timeout: 60_000 }, async () => {
+    const { facts } = value(await azure.readFacts(document, uid));
+    const plan = planCluster(document, facts, uid);
+    arm.control.faults.add({ capacity: { size, location: 'westeurope' } });
+    const message = await ensureAll(plan).then(
+      () => '',
+      (error: unknown) => String(error),
+    );
+    arm.control.faults.clear();
+    expect(message).toMatch(/CAP-3006.*zones 1, 2, 3 tried/);
+    expect(message).toMatch(/Choose another size than Standard_D2s_v5/);
+  });
+});

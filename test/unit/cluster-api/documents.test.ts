@@ -18,6 +18,7 @@ import { observed, placeholderKeys } from './fixtures.ts';
 const fixtures = new URL('../../fixtures/cluster-api/', import.meta.url);
 const shared = fileURLToPath(new URL('../../../../shared/reference/', import.meta.url));
 
+const corp = '/subscriptions/s/resourceGroups/network/providers/Microsoft.Network';
 const staticPlacement = {
   spec: {
     network: {
@@ -31,10 +32,24 @@ const staticPlacement = {
   },
   facts: {
     staticNetwork: {
-      virtualNetworkId: '/subscriptions/s/resourceGroups/network/providers/Microsoft.Network/virtualNetworks/corp-vnet',
+      virtualNetworkId: `${corp}/virtualNetworks/corp-vnet`,
       cidrs: ['10.60.0.0/16'],
-      controlPlaneSubnet: { id: 'cp', name: 'corp-control-plane', cidr: '10.60.0.0/24' },
-      workerSubnet: { id: 'w', name: 'corp-workers', cidr: '10.60.1.0/24' },
+      controlPlaneSubnet: {
+        id: `${corp}/virtualNetworks/corp-vnet/subnets/corp-control-plane`,
+        name: 'corp-control-plane',
+        cidr: '10.60.0.0/24',
+        attached: { networkSecurityGroup: `${corp}/networkSecurityGroups/corp-control-plane-nsg` },
+      },
+      workerSubnet: {
+        id: `${corp}/virtualNetworks/corp-vnet/subnets/corp-workers`,
+        name: 'corp-workers',
+        cidr: '10.60.1.0/24',
+        attached: {
+          networkSecurityGroup: `${corp}/networkSecurityGroups/corp-workers-nsg`,
+          routeTable: `${corp}/routeTables/corp-routes`,
+          natGateway: `${corp}/natGateways/corp-nat`,
+        },
+      },
     },
   },
 };
@@ -126,6 +141,29 @@ describe('the bundle', () => {
         .map((path) => `${object.kind} ${path}`);
     });
     expect(missing).toEqual([]);
+  });
+
+  test("names the user's own security groups and route table with static placement, and no NAT gateway", () => {
+    const documents = bundle(samplePlan(staticPlacement));
+    const [controlPlane, workers] = named(documents, 'AzureCluster').spec.networkSpec.subnets;
+    expect(controlPlane).toMatchObject({ securityGroup: { name: 'corp-control-plane-nsg' } });
+    expect(workers).toMatchObject({
+      // With the id CAPZ's webhook adds no NAT gateway of its own, and so no public address is made.
+      id: `${corp}/virtualNetworks/corp-vnet/subnets/corp-workers`,
+      securityGroup: { name: 'corp-workers-nsg' },
+      routeTable: { name: 'corp-routes' },
+    });
+    expect(workers).not.toHaveProperty('natGateway');
+    const secret = revealSecrets(named(documents, 'Secret', 'demo-control-plane-azure-json'));
+    const file = JSON.parse(Buffer.from(secret.data['control-plane-azure.json'], 'base64').toString('utf8'));
+    expect(file).toMatchObject({
+      securityGroupName: 'corp-workers-nsg',
+      securityGroupResourceGroup: 'network',
+      routeTableName: 'corp-routes',
+      vnetName: 'corp-vnet',
+      vnetResourceGroup: 'network',
+      subnetName: 'corp-workers',
+    });
   });
 
   test('gives the identity to control-plane machines and their template only, in one letter case', () => {

@@ -265,11 +265,11 @@ describe('the store', () => {
     expect(() => new DurableStore(copy)).toThrow('written by a newer version');
   });
 
-  test('is locked by one holder at a time', () => {
+  test('is locked by one holder at a time', async () => {
     const folder = temporaryFolder();
-    const lock = lockDataFolder(folder);
-    expect(() => lockDataFolder(folder)).toThrow('Another host is running');
+    const lock = await lockDataFolder(folder);
+    await expect(lockDataFolder(folder)).rejects.toThrow('Another host is running');
     lock.release();
-    lockDataFolder(folder).release();
+    (await lockDataFolder(folder)).release();
   });
 });

@@ -103,8 +103,11 @@ export async function failingHost(app: string, data?: string): Promise<string> {
 export async function waitFor(host: RunningHost, id: string, ready?: (status: any) => boolean): Promise<any> {
   const done = ready ?? ((status: any) => ['Completed', 'Failed', 'Terminated'].includes(status?.runtimeStatus));
   for (let tries = 0; tries < 1500; tries++) {
-    const response = await fetch(`${host.base}/runtime/webhooks/durabletask/instances/${encodeURIComponent(id)}`);
-    const status: any = response.status === 404 ? undefined : await response.json();
+    // A worker that is just being replaced may reset a connection.
+    const response = await fetch(`${host.base}/runtime/webhooks/durabletask/instances/${encodeURIComponent(id)}`).catch(
+      () => undefined,
+    );
+    const status: any = response === undefined || response.status === 404 ? undefined : await response.json();
     if (done(status)) return status;
     await sleep(10);
   }

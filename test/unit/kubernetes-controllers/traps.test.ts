@@ -133,6 +133,17 @@ describe('what the real controllers punish', () => {
     await until('a write', () => azure.writes.some((write) => write.endsWith('loadBalancers/other-lb')), dump);
   });
 
+  test("a node subnet without an id gets a NAT gateway of CAPZ's own, and its public address is made", async () => {
+    const { azure, dump } = await pivot((documents) => {
+      const subnets = documents.get(`AzureCluster/${NAME}`)!['spec'].networkSpec.subnets;
+      for (const subnet of subnets) delete subnet.natGateway;
+    }, (started) => {
+      started.azure.resources.delete(path('publicIPAddresses', `pip-${NAME}-node-natgw-1`).toLowerCase());
+    });
+    const made = () => azure.writes.some((write) => write.endsWith(`publicIPAddresses/pip-${NAME}-node-natgw-1`));
+    await until('a public address', made, dump);
+  });
+
   test('a missing inbound NAT rule of the first machine is the one documented write', async () => {
     const rule = `${path('loadBalancers', `${NAME}-public-lb`)}/inboundNatRules/${CPA}`;
     const { azure, get, dump } = await pivot(

@@ -13,11 +13,17 @@ export async function answerWithFaults(world: World, request: AzureRequest, answ
   const fault = world.faults.take(request);
   if (fault?.kind === 'reset-before') return { status: 0, headers: {}, reset: 'before-answer' };
   if (fault?.kind === 'status') return decorate(world, request, injected(world, fault), {});
+  if (fault?.kind === 'token-expired') return decorate(world, request, expiredToken(world).reply(), {});
   const headers: Record<string, string> = {};
+  if (fault?.kind === 'duplicate') tryAnswer(() => answer(undefined, {}));
   const reply = decorate(
     world,
     request,
-    tryAnswer(() => answer(fault, headers)),
+    tryAnswer(() =>
+      fault?.kind === 'stale' && request.method === 'GET'
+        ? world.store.beforeLastWrite(request.path.toLowerCase(), () => answer(fault, headers))
+        : answer(fault, headers),
+    ),
     headers,
   );
   if (fault?.kind === 'reset-after') return { status: 0, headers: {}, reset: 'before-answer' };
@@ -43,6 +49,17 @@ function tryAnswer(answer: () => AzureReply): AzureReply {
       { cause: 'service' },
     ).reply();
   }
+}
+
+function expiredToken(world: World): ArmError {
+  const message =
+    'The access token expiry UTC time is earlier than current UTC time: the token was good when it was sent first.';
+  return new ArmError(401, 'ExpiredAuthenticationToken', message, {
+    cause: 'gateway',
+    headers: {
+      'www-authenticate': `Bearer authorization_uri="https://login.microsoftonline.com/${world.tenantId}", error="invalid_token", error_description="The access token has expired."`,
+    },
+  });
 }
 
 function injected(world: World, fault: Extract<FaultAction, { kind: 'status' }>): AzureReply {

@@ -29,9 +29,10 @@ function failed(world: World, resource: Resource, operation: Operation): void {
   const child = text(operation.detail['child']);
   // A resource group whose deletion failed is rolled back; everything else says Failed.
   if (operation.kind === 'delete-group') world.store.put({ ...resource, state: 'Succeeded' });
-  else if (child === undefined)
+  else if (child === undefined) {
     world.store.put({ ...resource, state: operation.kind === 'action' ? resource.state : 'Failed' });
-  else world.store.put({ ...resource, state: 'Succeeded', childStates: { [child.toLowerCase()]: 'Failed' } });
+    if (operation.kind === 'put') kindOf(world, resource).failed?.(world, resource);
+  } else world.store.put({ ...resource, state: 'Succeeded', childStates: { [child.toLowerCase()]: 'Failed' } });
 }
 
 function succeeded(world: World, resource: Resource, operation: Operation): void {

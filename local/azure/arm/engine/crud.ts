@@ -170,6 +170,7 @@ function beginWrite(
     seconds: profile.seconds,
     pollRetryAfter: profile.pollRetryAfter,
     detail: { created },
+    failure: kind.failure?.(world, resource),
     fault: call.fault,
   });
   const state = call.fault === undefined ? resource.state : (profile.state ?? 'Updating');

@@ -44,6 +44,7 @@ export function dispatch(
   headers: Record<string, string>,
 ): AzureReply {
   const principal = authenticate(on, request);
+  Object.assign(headers, operationIdentifier(on.world, principal));
   const poll = POLL.exec(request.path)?.groups;
   if (poll !== undefined) return pollOperation(on, request, principal, poll, headers);
   const address = addressOf(request.path);
@@ -57,6 +58,20 @@ export function dispatch(
     countRefusals(on, request, address, () => checkShape(body, operation.body ?? '', address.provider));
   checkRegistration(on, request, address);
   return answer(on, { request, principal, version, body, fault }, address, operation);
+}
+
+/** Names the caller and the front region on about half of the answers (azure-recordings/README.md, Throttling and headers). */
+function operationIdentifier(world: World, principal: Principal): Record<string, string> {
+  const id = world.random.filler(32, 'identifier', principal.objectId, String(world.random.position));
+  if (id.charCodeAt(0) % 2 === 0) return {};
+  return {
+    'x-ms-operation-identifier': `tenantId=${principal.tenantId},objectId=${principal.objectId}/westeurope/${guidOf(id)}`,
+  };
+}
+
+function guidOf(text: string): string {
+  const hex = Buffer.from(text).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
 function authenticate(on: Dispatch, request: AzureRequest): Principal {

@@ -13,6 +13,9 @@ import type { AzureRequest } from '../../service.ts';
  * | `reset-after`     | the connection breaks                                                                      | yes      |
  * | `truncate`        | the ordinary answer, cut in the middle of its body                                         | yes      |
  * | `delay`           | the ordinary answer, `seconds` Azure seconds late                                          | yes      |
+ * | `duplicate`       | the answer to the second of two deliveries of the same request                             | yes, twice |
+ * | `stale`           | a GET of a resource as it was before its last write (404 when that made it)                | no       |
+ * | `token-expired`   | 401 ExpiredAuthenticationToken                                                             | no       |
  *
  * `match`: `method`, `path` (regular expression over the path, no letter case), `resource` (part of the path, no letter
  * case), `nth` (only the nth matching request, from 1), `probability` (0..1, reproducible). `times`: how often the rule
@@ -44,6 +47,9 @@ const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reset-after') }),
   z.strictObject({ kind: z.literal('truncate') }),
   z.strictObject({ kind: z.literal('delay'), seconds: z.number().min(0) }),
+  z.strictObject({ kind: z.literal('duplicate') }),
+  z.strictObject({ kind: z.literal('stale') }),
+  z.strictObject({ kind: z.literal('token-expired') }),
 ]);
 
 /** Schema of one rule as `POST /_simulator/faults` takes it. */

@@ -142,6 +142,10 @@ export interface Kind {
   accepted?(world: World, resource: Resource): void;
   /** When a create or update has ended well. */
   ready?(world: World, resource: Resource, created: boolean): void;
+  /** The error with which the operation of a create or update will end; undefined: it will end well. */
+  failure?(world: World, resource: Resource): JsonObject | undefined;
+  /** When a create or update has ended with an error. */
+  failed?(world: World, resource: Resource): void;
   /** When a deletion was accepted. */
   deleting?(world: World, resource: Resource): void;
   /** When an action's operation has ended well. */

@@ -42,6 +42,8 @@ export interface OperationStart {
   readonly seconds: number;
   readonly pollRetryAfter?: number | undefined;
   readonly detail?: JsonObject;
+  /** Error with which it ends. */
+  readonly failure?: JsonObject | undefined;
   readonly fault?: FaultAction | undefined;
 }
 
@@ -66,7 +68,7 @@ export function startOperation(world: World, start: OperationStart): Operation {
     dueAt: fault?.kind === 'never-ends' ? null : now + (seconds * 1000) / world.clock.timeScale,
     endedAt: undefined,
     status: 'InProgress',
-    error: failing === undefined ? undefined : failureOf(failing),
+    error: failing === undefined ? start.failure : failureOf(failing),
     pollRetryAfter: start.pollRetryAfter,
     detail: start.detail ?? {},
   };

@@ -55,6 +55,8 @@ export interface Store {
   get(key: string): Resource | undefined;
   put(resource: Resource): void;
   remove(key: string): void;
+  /** Runs a read as if the last write of a resource had not reached its place yet; of the newest thousand writes. */
+  beforeLastWrite<T>(key: string, read: () => T): T;
   /** Resources of a type, in order of creation. */
   ofType(type: string): Iterable<Resource>;
   all(): Iterable<Resource>;
@@ -92,6 +94,9 @@ const SCHEMA = `
 /** Finished operations are forgotten after this many, oldest first; real operation URLs expire too. */
 const KEPT_OPERATIONS = 20_000;
 
+/** So many resources keep their state before the last write, for stale reads. */
+const KEPT_PREVIOUS = 1000;
+
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #resources = new Map<string, Resource>();
@@ -100,6 +105,8 @@ class SqliteStore implements Store {
   readonly #operations = new Map<string, Operation>();
   readonly #pending = new Map<string, Operation>();
   readonly #settings = new Map<string, Json>();
+  readonly #previous = new Map<string, Resource | undefined>();
+  readonly #touched = new Set<string>();
   readonly #statements;
   #inside = false;
   #begun = false;
@@ -127,6 +134,7 @@ class SqliteStore implements Store {
 
   put(resource: Resource): void {
     this.#begin();
+    this.#remember(resource.key);
     this.#unindex(resource.key);
     this.#index(resource);
     this.#statements.put.run(resource.key, JSON.stringify(resource));
@@ -134,11 +142,26 @@ class SqliteStore implements Store {
 
   remove(key: string): void {
     this.#begin();
+    this.#remember(key);
     this.#unindex(key);
     const old = this.#resources.get(key);
     if (old !== undefined) this.#byType.get(old.type.toLowerCase())?.delete(key);
     this.#resources.delete(key);
     this.#statements.remove.run(key);
+  }
+
+  beforeLastWrite<T>(key: string, read: () => T): T {
+    if (!this.#previous.has(key)) return read();
+    const now = this.#resources.get(key);
+    const before = this.#previous.get(key);
+    try {
+      if (before === undefined) this.#resources.delete(key);
+      else this.#resources.set(key, before);
+      return read();
+    } finally {
+      if (now === undefined) this.#resources.delete(key);
+      else this.#resources.set(key, now);
+    }
   }
 
   *ofType(type: string): Iterable<Resource> {
@@ -203,6 +226,7 @@ class SqliteStore implements Store {
     } finally {
       this.#inside = false;
       this.#begun = false;
+      this.#touched.clear();
     }
   }
 
@@ -223,7 +247,15 @@ class SqliteStore implements Store {
   }
 
   #load(): void {
-    for (const map of [this.#resources, this.#byType, this.#referrers, this.#operations, this.#pending, this.#settings])
+    for (const map of [
+      this.#resources,
+      this.#byType,
+      this.#referrers,
+      this.#operations,
+      this.#pending,
+      this.#settings,
+      this.#previous,
+    ])
       map.clear();
     const rows = (sql: string) => this.#database.prepare(sql).all() as { name?: string; document: string }[];
     const resources = rows('SELECT document FROM resources').map((row) => JSON.parse(row.document) as Resource);
@@ -234,6 +266,16 @@ class SqliteStore implements Store {
     for (const row of rows('SELECT name, value AS document FROM settings')) {
       this.#settings.set(row.name ?? '', JSON.parse(row.document) as Json);
     }
+  }
+
+  /** The state before the first change of a transaction counts. */
+  #remember(key: string): void {
+    if (this.#touched.has(key)) return;
+    if (this.#inside) this.#touched.add(key);
+    this.#previous.delete(key);
+    this.#previous.set(key, this.#resources.get(key));
+    const [oldest] = this.#previous.size > KEPT_PREVIOUS ? this.#previous.keys() : [];
+    if (oldest !== undefined) this.#previous.delete(oldest);
   }
 
   #track(operation: Operation): void {

@@ -87,10 +87,19 @@ class Buckets implements Throttle {
       remaining.push(`Microsoft.Compute/${compute.name};${left}`);
     }
     return {
+      ...(request.type.startsWith('microsoft.network') ? { 'x-ms-throttle-levels': this.#levels(request) } : {}),
       [`x-ms-ratelimit-remaining-subscription-${verb}`]: String(own),
       [`x-ms-ratelimit-remaining-subscription-global-${verb}`]: String(all),
       ...(remaining.length > 0 ? { 'x-ms-ratelimit-remaining-resource': remaining.join(',') } : {}),
     };
+  }
+
+  /** Network's gauge of its load; the word `etc` is literal (azure-recordings/README.md, Throttling and headers). */
+  #levels(request: ThrottledRequest): string {
+    const left =
+      this.#buckets.get(`${request.subscription}/${request.principal}/writes`)?.tokens ?? SUBSCRIPTION.writes.size;
+    const used = 100 * (1 - left / SUBSCRIPTION.writes.size);
+    return `operationRatePct=0.1, operationConcurrencyPct=0.3, subscriptionWriteRatePct=${used.toFixed(1)}, etc`;
   }
 
   /** Tokens left after taking one, undefined when there is none. */

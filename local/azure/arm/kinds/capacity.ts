@@ -1,7 +1,8 @@
 import { findSize, type Restriction, SEEDED_RESTRICTIONS, SIZES, type Size, zonesOf } from '../catalogue/sizes.ts';
 import { ArmError } from '../engine/errors.ts';
-import { at, type JsonObject, number, object, text } from '../engine/json.ts';
+import { at, type JsonObject, number, object, strings, text } from '../engine/json.ts';
 import type { World } from '../engine/model.ts';
+import type { Resource } from '../engine/store.ts';
 import { locationOf, normalLocation } from '../engine/view.ts';
 
 const MACHINES = 'Microsoft.Compute/virtualMachines';
@@ -151,4 +152,37 @@ export function skusOf(world: World, location: string): JsonObject[] {
       })),
     };
   });
+}
+
+/** Places that have no room for a size, set through `POST /_simulator/faults` with `capacity`. */
+export interface NoCapacity {
+  readonly size: string;
+  readonly location: string;
+  readonly zones?: readonly string[] | undefined;
+}
+
+/** The error with which the create of a machine ends where there is no room (quotedErrors.json; azure-behaviour.md §6). */
+export function allocationFailure(world: World, machine: Resource): JsonObject | undefined {
+  const full = world.store.setting('noCapacity');
+  const entries = (Array.isArray(full) ? full : []) as unknown as readonly NoCapacity[];
+  const size = text(at(machine.body, 'properties', 'hardwareProfile', 'vmSize'))?.toLowerCase();
+  const [zone] = strings(machine.body['zones']);
+  const hit = entries.find(
+    (entry) =>
+      entry.size.toLowerCase() === size &&
+      normalLocation(entry.location) === locationOf(machine) &&
+      (entry.zones === undefined || (zone !== undefined && entry.zones.includes(zone))),
+  );
+  if (hit === undefined) return undefined;
+  return zone === undefined
+    ? {
+        code: 'AllocationFailed',
+        message:
+          'Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance',
+      }
+    : {
+        code: 'ZonalAllocationFailed',
+        message:
+          'Allocation failed. We do not have sufficient capacity for the requested VM size in this zone. Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance',
+      };
 }

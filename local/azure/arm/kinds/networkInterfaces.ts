@@ -1,7 +1,7 @@
 import { immediate, NETWORK_CREATE_AT_ONCE, networkDelete } from '../catalogue/profiles.ts';
 import { prepareChildren } from '../engine/crud.ts';
 import { ArmError } from '../engine/errors.ts';
-import { at, idOf, type JsonObject, object, objects, text } from '../engine/json.ts';
+import { at, idOf, type JsonObject, number, object, objects, text } from '../engine/json.ts';
 import type { Collection, Kind, World } from '../engine/model.ts';
 import { NETWORK_UPDATE_AT_ONCE } from '../catalogue/profiles.ts';
 import type { Resource } from '../engine/store.ts';
@@ -51,6 +51,30 @@ export function machineOf(world: World, nic: Resource): Resource | undefined {
     if (resource?.type === 'Microsoft.Compute/virtualMachines') return resource;
   }
   return undefined;
+}
+
+/** A failed create of a machine keeps its interfaces for so long (azure-behaviour.md §6, Delete in reverse). */
+const RESERVATION_SECONDS = 180;
+
+/** Keeps an interface for a machine whose create has failed. */
+export function reserveFor(world: World, nicId: string, machineKey: string): void {
+  const nic = world.store.get(nicId.toLowerCase());
+  if (nic === undefined) return;
+  const reservedUntil = world.clock.now() + (RESERVATION_SECONDS * 1000) / world.clock.timeScale;
+  world.store.put({ ...nic, hidden: { ...nic.hidden, reservedFor: machineKey, reservedUntil } });
+}
+
+/** 400 NicReservedForAnotherVm while an interface is kept for another machine than `user`. */
+export function checkReservation(world: World, nic: Resource, user: string): void {
+  const holder = text(nic.hidden['reservedFor']);
+  const left = (number(nic.hidden['reservedUntil']) ?? 0) - world.clock.now();
+  if (holder === undefined || holder === user || left <= 0) return;
+  throw new ArmError(
+    400,
+    'NicReservedForAnotherVm',
+    `Nic(s) in request is reserved for another Virtual Machine for ${RESERVATION_SECONDS} seconds. Please provide another nic(s) or retry after ${RESERVATION_SECONDS} seconds. Reserved VM: ${holder}`,
+    { details: [] },
+  );
 }
 
 /** Microsoft.Network/networkInterfaces: created with status Succeeded and no asynchronous header (25 of 27 recorded). */
@@ -122,7 +146,10 @@ export const networkInterfaces: Kind = {
   },
   deletable(world, resource) {
     const vm = machineOf(world, resource);
-    if (vm === undefined) return;
+    if (vm === undefined) {
+      checkReservation(world, resource, '');
+      return;
+    }
     throw new ArmError(
       400,
       'NicInUse',

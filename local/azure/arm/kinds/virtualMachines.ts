@@ -4,12 +4,12 @@ import { removeResource } from '../engine/complete.ts';
 import { at, idOf, type JsonObject, number, object, objects, strings, text } from '../engine/json.ts';
 import type { Kind, PutRequest, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
-import { checkQuota, checkRestrictions } from './capacity.ts';
+import { allocationFailure, checkQuota, checkRestrictions } from './capacity.ts';
 import { checkZones, computeName, envelope, without } from './common.ts';
 import { findIdentity, identityView } from './identities.ts';
 import { checkImageReference } from './images.ts';
 import { bootedMachine, finishPowerAction, instanceView, machineActions, type Power, powerOf } from './machinePower.ts';
-import { machineOf } from './networkInterfaces.ts';
+import { checkReservation, machineOf, reserveFor } from './networkInterfaces.ts';
 
 const TYPE = 'Microsoft.Compute/virtualMachines';
 /** Base64 of 64 KiB. */
@@ -69,6 +69,7 @@ function checkInterfaces(world: World, request: PutRequest): void {
         { details: [] },
       );
     }
+    checkReservation(world, nic, request.id.key);
   }
 }
 
@@ -350,6 +351,11 @@ export const virtualMachines: Kind = {
     };
   },
   accepted: createDisks,
+  failure: allocationFailure,
+  failed(world, machine) {
+    for (const nic of objects(at(machine.body, 'properties', 'networkProfile', 'networkInterfaces')))
+      reserveFor(world, idOf(nic) ?? '', machine.key);
+  },
   ready(world, resource) {
     // Also after a create that failed and was repeated.
     if (powerOf(resource) !== 'creating') return;

@@ -8,6 +8,7 @@ import type { Kube } from '../objects.ts';
 import { createAzureClusterController } from './azure-cluster.ts';
 import { createAzureMachineController } from './azure-machine.ts';
 import { createSignIn } from './sign-in.ts';
+import { withDefaults } from './defaults.ts';
 import type { AzureClusterObject, AzureMachineObject } from './spec.ts';
 
 const NAMESPACE = 'capz-system';
@@ -48,8 +49,9 @@ export function bindCapzWebhooks(context: ControllerContext): void {
 const LONGEST_NAME = 44;
 
 function reviewCapz(kube: Kube): AdmissionReview {
-  return ({ operation, object, oldObject }) => {
+  return ({ operation, object: given, oldObject }) => {
     if (operation === 'DELETE') return { allowed: true };
+    const object = given.kind === 'AzureCluster' ? withDefaults(given) : given;
     const problems: string[] = [];
     if (object.kind === 'AzureMachine') problems.push(...reviewMachine(kube, object, oldObject));
     if (object.kind === 'AzureCluster') problems.push(...reviewCluster(object, oldObject));
@@ -62,7 +64,7 @@ function reviewCapz(kube: Kube): AdmissionReview {
         'spec.template.spec: Invalid value: AzureMachineTemplate.spec.template.spec field is immutable. Please create new resource instead.',
       );
     }
-    if (problems.length === 0) return { allowed: true };
+    if (problems.length === 0) return { allowed: true, object };
     return {
       allowed: false,
       message: `${object.kind}.infrastructure.cluster.x-k8s.io "${object.metadata.name}" is invalid: ${problems.join(', ')}`,

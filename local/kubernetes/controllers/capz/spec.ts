@@ -28,6 +28,7 @@ export interface SecurityRule {
 
 export interface SubnetSpec {
   name: string;
+  id?: string;
   role: 'control-plane' | 'node' | 'bastion' | 'cluster';
   cidrBlocks?: string[];
   securityGroup?: { name?: string; securityRules?: SecurityRule[] };

@@ -1,0 +1,151 @@
+import { deletionWaves } from '#domain/plan/deletion.ts';
+import type { ResourceKind } from '#domain/plan/types.ts';
+import type { InventoryItem } from '#domain/record.ts';
+import { done, failed, wait } from '#domain/outcome.ts';
+import { defineActivity } from './define.ts';
+import { recordEvent } from './progress.ts';
+import type { Work } from './runtime.ts';
+
+/** Namespaces of the controllers that would make again what is deleted. */
+const controllerNamespaces = [
+  'capi-system',
+  'capi-kubeadm-bootstrap-system',
+  'capi-kubeadm-control-plane-system',
+  'capz-system',
+];
+
+/** Looks at an API server that does not answer before the deletion goes on without it. */
+const maxLooks = 3;
+
+defineActivity('stopControllers', async (work, input) => {
+  if (work.head.planSha === undefined) return done({}, 'no controllers were installed');
+  const items = await work.store.clusters.items(work.ref.name);
+  const machine = items.find((item) => item.kind === 'virtualMachine' && item.state === 'created');
+  if (machine === undefined) return done({}, 'no controllers were installed');
+  try {
+    const stopped = await stopDeployments(work);
+    return done({}, `${stopped} controllers stopped`);
+  } catch {
+    // A dead API server is no obstacle: that is what this deletion is for.
+    const looks = Number(input.state?.['looks'] ?? 0) + 1;
+    return looks < maxLooks
+      ? wait(10, { state: { looks }, sentence: 'the API server does not answer' })
+      : done({}, 'the API server does not answer: deleting without it');
+  }
+});
+
+async function stopDeployments(work: Work): Promise<number> {
+  const { withCluster } = await import('./kubernetes.ts');
+  return withCluster(work, async ({ client }) => {
+    let stopped = 0;
+    for (const namespace of controllerNamespaces) {
+      for (const { metadata } of await client.list({ apiVersion: 'apps/v1', kind: 'Deployment', namespace })) {
+        await client.mergePatch(
+          { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: metadata.name },
+          { spec: { replicas: 0 } },
+        );
+        stopped++;
+      }
+    }
+    return stopped;
+  });
+}
+
+/** Lists what is left: the inventory, and by tags what the cluster's own controllers made. */
+defineActivity('planDeletion', async (work) => {
+  if (work.head.planSha === undefined) return done({ waves: [] }, 'nothing was made in Azure');
+  const azure = await work.azure();
+  const plan = await work.plan();
+  const items = await work.store.clusters.items(work.ref.name);
+  const byId = new Map(items.map((item) => [item.id.toLowerCase(), item]));
+  const left: { key: string; kind: ResourceKind }[] = [];
+  for (const { id, kind } of await azure.findOwned(plan)) {
+    if (kind === undefined || byId.get(id.toLowerCase())?.state === 'kept') continue;
+    const key = byId.get(id.toLowerCase())?.key ?? `found-${id.split('/').slice(-2).join('-')}`;
+    await work.store.clusters.putItem(work.ref.name, {
+      key,
+      id,
+      kind,
+      owned: true,
+      state: 'deleting',
+      outputs: byId.get(id.toLowerCase())?.outputs ?? {},
+    });
+    left.push({ key, kind });
+  }
+  const listed = new Set(left.map(({ key }) => key));
+  for (const item of items) {
+    if (listed.has(item.key) || !isLeft(item)) continue;
+    left.push({ key: item.key, kind: item.kind });
+  }
+  const after = await work.store.clusters.items(work.ref.name);
+  const kept = after.filter((item) => item.state === 'kept').length;
+  const deleted = after.filter((item) => item.state === 'deleted').length;
+  return done(
+    { waves: deletionWaves(left) },
+    `${deleted} resources deleted${kept === 0 ? '' : ` · ${kept} kept for other clusters`}`,
+  );
+});
+
+/** An id that ends with its type was never completed: the resource was never made. */
+function isLeft(item: InventoryItem): boolean {
+  return item.owned && item.state !== 'deleted' && item.state !== 'kept' && !/\/roleAssignments$/i.test(item.id);
+}
+
+defineActivity('removeResource', async (work, input) => {
+  const item = await work.store.clusters.item(work.ref.name, input.key);
+  if (item === undefined) return done({ action: 'absent' });
+  const azure = await work.azure();
+  const name = `pollers/${work.ref.uid}/remove-${input.key}`;
+  const poller = input.state?.['begun'] === true ? await work.store.documents.get(name) : undefined;
+  const outcome = await azure.remove({
+    id: item.id,
+    kind: item.kind,
+    clusterName: work.ref.name,
+    ...(poller === undefined ? {} : { poller }),
+  });
+  if (outcome.status === 'wait') {
+    if (outcome.poller !== undefined) await work.store.documents.put(name, outcome.poller);
+    return wait(outcome.retryAfter, {
+      state: { begun: outcome.poller !== undefined },
+      ...(outcome.sentence === undefined ? {} : { sentence: outcome.sentence }),
+    });
+  }
+  if (outcome.status === 'failed') return failed(outcome.error);
+  await work.store.documents.delete(name);
+  const kept = outcome.action === 'kept';
+  await work.store.clusters.putItem(work.ref.name, {
+    ...item,
+    state: kept ? 'kept' : 'deleted',
+    outputs: kept ? { reason: outcome.reason ?? '' } : {},
+  });
+  await recordEvent(work.store, input, `removed/${input.key}`, {
+    type: kept ? 'resource.kept' : 'resource.deleted',
+    sentence: kept
+      ? `kept ${item.kind} ${last(item.id)}: ${outcome.reason ?? ''}`
+      : `deleted ${item.kind} ${last(item.id)}`,
+  });
+  return done({ action: outcome.action });
+});
+
+function last(id: string): string {
+  return id.split('/').at(-1) ?? id;
+}
+
+/** Deletes the key pairs and purges them where the vault lets us; otherwise says until when they can be recovered. */
+defineActivity('deleteSecrets', async (work, input) => {
+  if (work.head.planSha === undefined) return done({}, 'there were no keys');
+  const { keySecretNames } = await import('#kubernetes/pki/keys.ts');
+  const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
+  const azure = await work.azure();
+  const { secretPrefix } = await work.plan();
+  const recoverable: string[] = [];
+  for (const name of keySecretNames) {
+    const { purged, recoverableUntil } = await azure.secrets.remove(keySecret(secretPrefix, name));
+    if (!purged) recoverable.push(recoverableUntil ?? 'an unknown date');
+  }
+  if (recoverable.length === 0) return done({}, 'the keys are deleted and purged');
+  const looks = Number(input.state?.['looks'] ?? 0) + 1;
+  return looks < 12
+    ? wait(5, { state: { looks }, sentence: 'purging the keys' })
+    : done({}, `the keys are deleted, recoverable until ${recoverable[0] ?? ''}`);
+});

@@ -1,0 +1,71 @@
+import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
+import { kindOfType } from '#domain/plan/resources.ts';
+import { call } from '../clients/capture.ts';
+import type { Connection } from '../clients/clients.ts';
+import { isOurs } from '../resource/ownership.ts';
+import type { FoundResource } from '../types.ts';
+
+interface Listed {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly managedBy: string;
+}
+
+/**
+ * Everything in the cluster's resource group that belongs to the cluster: by its tags, also what CAPZ made later, and
+ * the disks of its machines, which carry no tags of their own.
+ *
+ * @throws Error when the group cannot be listed, for the caller's back-off; an absent group holds nothing
+ */
+export async function findOwned(connection: Connection, plan: ClusterPlan): Promise<readonly FoundResource[]> {
+  const listed = await list(connection, plan);
+  const machines = new Set<string>();
+  const found: FoundResource[] = [];
+  for (const { id, type, name, tags } of listed) {
+    if (!isOurs('cluster', tags, plan.name)) continue;
+    const kind = kindOfType(type);
+    if (kind === 'virtualMachine') machines.add(name.toLowerCase());
+    if (kind === undefined) found.push({ id, kind: undefined, type });
+    else if (isDeletable(kind)) found.push({ id, kind, type });
+  }
+  for (const { id, type, name, managedBy } of listed) {
+    if (kindOfType(type) !== 'disk' || found.some((resource) => resource.id === id)) continue;
+    const machine = name.toLowerCase().split('_')[0] ?? '';
+    const belongs =
+      machines.has(machine) ||
+      machine.startsWith(`${plan.name}-`) ||
+      machines.has(managedBy.toLowerCase().split('/').pop() ?? '');
+    if (belongs && isMachineName(plan, machine)) found.push({ id, kind: 'disk', type });
+  }
+  return found;
+}
+
+/** Machines of a cluster are named after its control plane or one of its MachineDeployments. */
+function isMachineName(plan: ClusterPlan, machine: string): boolean {
+  const prefixes = [`${plan.name}-control-plane-`, ...plan.pools.flatMap((pool) => [`${plan.name}-${pool.name}-`])];
+  return prefixes.some((prefix) => machine.startsWith(prefix));
+}
+
+function isDeletable(kind: ResourceKind): boolean {
+  return kind !== 'inboundNatRule' && kind !== 'blobContainer';
+}
+
+async function list(connection: Connection, plan: ClusterPlan): Promise<readonly Listed[]> {
+  const { subscriptionId, resourceGroup } = plan.azure;
+  const clients = connection.clients(subscriptionId);
+  const read = await call(async () => {
+    const { resources } = await clients.resources();
+    const result: Listed[] = [];
+    for await (const { id = '', type = '', name = '', tags = {}, managedBy = '' } of resources.listByResourceGroup(
+      resourceGroup,
+    )) {
+      result.push({ id, type, name, tags, managedBy });
+    }
+    return result;
+  });
+  if (read.ok) return read.value;
+  if (read.failure.code === 'ResourceGroupNotFound') return [];
+  throw new Error(`resource group ${resourceGroup} cannot be listed: ${read.failure.status} ${read.failure.code}`);
+}

@@ -1,0 +1,76 @@
+import type { PageBlobClient } from '@azure/storage-blob';
+import { call } from '../clients/capture.ts';
+import { classify } from '../errors/classify.ts';
+import type { Destination, Reached, Refused } from './destination.ts';
+import { listRanges } from './list-ranges.ts';
+import type { ByteRange } from './ranges.ts';
+import type { OpenSource } from './source.ts';
+
+/** Metadata of the copy. Names are lower case: HTTP headers carry them. */
+export const completeKey = 'complete';
+export const etagKey = 'sourceetag';
+
+type Properties = Awaited<ReturnType<PageBlobClient['getProperties']>>;
+
+/** What is known of the destination blob. */
+export interface CopyState {
+  /** Undefined: there is no blob. */
+  readonly existing: Properties | undefined;
+  /** The blob was begun by Capstan, whatever its source. */
+  readonly ours: boolean;
+  /** It was begun from the source as it is now. */
+  readonly same: boolean;
+  /** It is equal to the source as it is now, and was compared. */
+  readonly complete: boolean;
+}
+
+/** ETag without quotes, as metadata holds it. */
+function bareEtag(etag: string): string {
+  return etag.replace(/^W\//, '').replaceAll('"', '');
+}
+
+/** Metadata of a copy of this source. */
+export function metadataOf(source: Pick<OpenSource, 'etag'>, complete: boolean): Record<string, string> {
+  return { [etagKey]: bareEtag(source.etag), [completeKey]: String(complete) };
+}
+
+/** Reads the destination blob and what its metadata says. */
+export async function readState(
+  source: Pick<OpenSource, 'etag' | 'size'>,
+  destination: Destination,
+): Promise<Reached<CopyState>> {
+  const read = await destination.run('read the copy of the image', (client) => client.getProperties());
+  if (read.status !== 'done' && read.failure?.status !== 404) return read;
+  const existing = read.status === 'done' ? read.value : undefined;
+  const metadata = existing?.metadata;
+  const same = metadata?.[etagKey] === bareEtag(source.etag) && existing?.contentLength === source.size;
+  const complete = same && metadata?.[completeKey] === 'true';
+  return { status: 'done', value: { existing, ours: metadata?.[etagKey] !== undefined, same, complete } };
+}
+
+/** Data of the source in a window; refused with 412 when the source changed. */
+export function sourceRanges(source: OpenSource, window: ByteRange): Promise<Reached<readonly ByteRange[]>> {
+  return listRanges(window, (request) => onSource(source, 'list the data of the image source', request), source.etag);
+}
+
+/** Data of the destination in a window. */
+export function copiedRanges(destination: Destination, window: ByteRange): Promise<Reached<readonly ByteRange[]>> {
+  return listRanges(window, (request) => destination.run('list the copied data', request));
+}
+
+/** One request to the source, judged as requests to the destination are. */
+export async function onSource<Value>(
+  source: OpenSource,
+  doing: string,
+  request: (client: PageBlobClient) => Promise<Value>,
+): Promise<Reached<Value>> {
+  const result = await call(() => request(source.client));
+  if (result.ok) return { status: 'done', value: result.value };
+  const { failure } = result;
+  const verdict = classify(failure, { key: source.shown, attempt: 0, where: source.shown, doing });
+  const refused: Refused =
+    verdict.kind === 'failed'
+      ? { status: 'failed', error: verdict.error, failure }
+      : { status: 'wait', retryAfter: verdict.retryAfter, sentence: verdict.reason, failure };
+  return refused;
+}

@@ -1,0 +1,74 @@
+import type { Destination, Reached, Refused } from './destination.ts';
+
+/** Longest lease that ends by itself (REST reference, "Lease Blob"). */
+const leaseSeconds = 60;
+/** A lease is renewed when a third of it has passed. */
+const renewAfter = (leaseSeconds * 1000) / 3;
+
+/** `other`: another cluster copies the same image at this moment. */
+export type Claimed = { readonly status: 'held'; readonly leaseId: string } | { readonly status: 'other' } | Refused;
+
+/**
+ * The right to write one destination blob: a lease whose id is the cluster's uid, so that every activity of a cluster
+ * shares it, no other cluster can write beside it, and a cluster that died loses it after a minute.
+ */
+export interface Claim {
+  /** Takes or renews the lease when it is not known to be fresh. */
+  hold(): Promise<Claimed>;
+  /** Azure says that the lease is gone: forget it, and take it again unless somebody else has it. */
+  again(): Promise<Claimed>;
+  /** Lets the others go on at once. A failure does not matter: the lease ends by itself. */
+  release(): Promise<void>;
+}
+
+/** Codes of writes under a lease that ended or that somebody else has (REST reference, "Lease Blob"). */
+const lostCodes: ReadonlySet<string> = new Set([
+  'LeaseLost',
+  'LeaseNotPresentWithBlobOperation',
+  'LeaseIdMismatchWithBlobOperation',
+  'LeaseIdMissing',
+]);
+
+/** Whether a write was refused because of its lease. */
+export function isLeaseLost(refused: Refused): boolean {
+  return lostCodes.has(refused.failure?.code ?? '');
+}
+
+/** The claim of a cluster on a blob. Operations in flight at the same time share one request for the lease. */
+export function createClaim(destination: Destination, uid: string): Claim {
+  let heldAt = Number.NEGATIVE_INFINITY;
+  let life = renewAfter;
+  let asking: Promise<Claimed> | undefined;
+  const ask = async (): Promise<Claimed> => {
+    const acquired: Reached<unknown> = await destination.run('claim the copy of the image', (client) =>
+      client.getBlobLeaseClient(uid).acquireLease(leaseSeconds),
+    );
+    if (acquired.status === 'done') {
+      heldAt = performance.now();
+      return { status: 'held', leaseId: uid };
+    }
+    return acquired.failure?.code === 'LeaseAlreadyPresent' ? { status: 'other' } : acquired;
+  };
+  const once = (): Promise<Claimed> => {
+    asking ??= ask().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+  return {
+    hold: () => (performance.now() - heldAt < life ? Promise.resolve({ status: 'held', leaseId: uid }) : once()),
+    again() {
+      // Leases of the simulated Azure run in its own, faster time: learn how long they last.
+      const lasted = performance.now() - heldAt;
+      if (asking === undefined && lasted < life) life = lasted / 2;
+      heldAt = Number.NEGATIVE_INFINITY;
+      return once();
+    },
+    async release() {
+      heldAt = Number.NEGATIVE_INFINITY;
+      await destination.run('release the copy of the image', (client) =>
+        client.getBlobLeaseClient(uid).releaseLease(),
+      );
+    },
+  };
+}
