@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
@@ -8,8 +18,10 @@ import { build, type BuildOptions } from 'esbuild';
  * mode). `--if-stale` does nothing when no source has changed since the last build.
  */
 const root = path.dirname(import.meta.dirname);
-const out = path.join(root, 'dist');
-const stampFile = path.join(out, 'stamp');
+const target = path.join(root, 'dist');
+const stampFile = path.join(target, 'stamp');
+/** Built beside the old one and put in its place at the end: a build that breaks off leaves the old one whole. */
+const out = path.join(root, `dist.${process.pid}`);
 
 const sources = [
   'config',
@@ -94,4 +106,8 @@ await build({
 });
 writeFileSync(path.join(out, 'local/package.json'), '{ "type": "module" }\n');
 cpSync(path.join(root, 'local/components'), path.join(out, 'local/components'), { recursive: true });
-writeFileSync(stampFile, now);
+writeFileSync(path.join(out, 'stamp'), now);
+const old = `${out}.old`;
+if (existsSync(target)) renameSync(target, old);
+renameSync(out, target);
+rmSync(old, { recursive: true, force: true });

@@ -86,6 +86,8 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
   if (isCapstanError(parameters)) return failed(parameters);
   if (parameters === undefined) {
     if (existing === undefined) throw new Error(`${definition.kind}: nothing exists and nothing is desired`);
+    // Whoever refers to a resource whose last write failed is refused: writing it again as it is makes it usable.
+    if (hasFailed(work, existing)) return write(work, existing, existing);
     return done(
       work,
       existing,
@@ -93,6 +95,10 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
     );
   }
   return write(work, parameters, existing);
+}
+
+function hasFailed<Body>({ definition, input }: Work<Body>, existing: Body): boolean {
+  return input.resource.owned && /^failed$/i.test(definition.describe(existing).provisioningState ?? '');
 }
 
 /** Cloud-init holds keys, so it is fetched only for the call that may create the machine. */

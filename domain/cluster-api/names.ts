@@ -31,6 +31,11 @@ export const wellKnown = {
   clonedFromGroupKind: 'cluster.x-k8s.io/cloned-from-groupkind',
   moveHierarchy: 'clusterctl.cluster.x-k8s.io/move-hierarchy',
   paused: 'cluster.x-k8s.io/paused',
+  /** Bounds that the cluster autoscaler's Cluster API provider reads off a MachineDeployment. */
+  autoscalerMin: 'cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size',
+  autoscalerMax: 'cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size',
+  /** Workloads, or namespaces, that reach the outside through the proxy; the value is `proxy`. */
+  connection: 'spectrocloud.com/connection',
   /** Capstan's own: the uid of the cluster record, on the namespace and the Cluster. */
   uid: 'capstan.dev/cluster-uid',
   /** Capstan's own: the worker pool of a MachineDeployment, its machines and their nodes. */

@@ -1,4 +1,6 @@
+import { autoscalingOf } from '../kubeadm/additions.ts';
 import { splitNodeLabels, workerKubeadmConfig } from '../kubeadm/config.ts';
+import { spread } from '../network/zones.ts';
 import type { ClusterPlan, PlannedPool, PlannedShard } from '../plan/types.ts';
 import { clusterLabels } from './cluster.ts';
 import { workerMachineSpec } from './machine-spec.ts';
@@ -40,14 +42,54 @@ export function shardHealthCheck(plan: ClusterPlan, pool: PlannedPool, shard: Pl
     labels: { ...clusterLabels(plan), [wellKnown.pool]: pool.name },
   };
   const selected = { [wellKnown.clusterName]: plan.name, [wellKnown.deploymentName]: name };
-  return healthCheck(plan, name, metadata, selected, '40%');
+  // A percentage is rounded down: of one or two machines 40 % would be none, and none would ever be replaced.
+  return healthCheck(plan, name, metadata, selected, shard.replicas < 3 ? 1 : '40%');
 }
 
-/** Health check of the control plane; created after it has grown, one unhealthy machine at a time. */
+/**
+ * Health check of the control plane; created after it has grown. Remediation is allowed while the unhealthy machines
+ * are fewer than etcd can lose and keep its quorum; the control plane controller replaces one at a time.
+ */
 export function controlPlaneHealthCheck(plan: ClusterPlan): KubernetesObject {
   const name = `${plan.name}-control-plane`;
   const metadata = { name, namespace: namespaceOf(plan), labels: clusterLabels(plan) };
-  return healthCheck(plan, name, metadata, { [wellKnown.clusterName]: plan.name, [wellKnown.controlPlane]: '' }, 1);
+  const atMost = Math.max(1, Math.floor((plan.controlPlane.replicas - 1) / 2));
+  const selected = { [wellKnown.clusterName]: plan.name, [wellKnown.controlPlane]: '' };
+  return healthCheck(plan, name, metadata, selected, atMost);
+}
+
+/**
+ * The shard's part of the pool's autoscaler bounds, spread over the zones as the replicas are; undefined: the size is
+ * fixed.
+ */
+export function shardBounds(
+  plan: ClusterPlan,
+  pool: PlannedPool,
+  shard: PlannedShard,
+): { readonly min: number; readonly max: number } | undefined {
+  const bounds = autoscalingOf(plan, pool.name);
+  if (bounds === undefined) {
+    return undefined;
+  }
+  const share = (count: number): number =>
+    shard.zone === undefined
+      ? count
+      : (spread(
+          count,
+          pool.shards.flatMap(({ zone }) => zone ?? []),
+        ).find(({ zone }) => zone === shard.zone)?.count ?? count);
+  return { min: share(bounds.min), max: share(bounds.max) };
+}
+
+function autoscalerAnnotations(
+  plan: ClusterPlan,
+  pool: PlannedPool,
+  shard: PlannedShard,
+): { readonly annotations?: Readonly<Record<string, string>> } {
+  const bounds = shardBounds(plan, pool, shard);
+  return bounds === undefined
+    ? {}
+    : { annotations: { [wellKnown.autoscalerMin]: `${bounds.min}`, [wellKnown.autoscalerMax]: `${bounds.max}` } };
 }
 
 function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedShard): KubernetesObject {
@@ -56,7 +98,12 @@ function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedS
   return {
     apiVersion: apiVersions.core,
     kind: 'MachineDeployment',
-    metadata: { name, namespace: namespaceOf(plan), labels: { ...clusterLabels(plan), [wellKnown.pool]: pool.name } },
+    metadata: {
+      name,
+      namespace: namespaceOf(plan),
+      labels: { ...clusterLabels(plan), [wellKnown.pool]: pool.name },
+      ...autoscalerAnnotations(plan, pool, shard),
+    },
     spec: {
       clusterName: plan.name,
       replicas: shard.replicas,

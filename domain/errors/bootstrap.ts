@@ -6,7 +6,7 @@ export const bootstrapErrors = defineErrors({
     title: 'The user data of the first machine is too large',
     cause:
       'Azure takes at most 64 KiB of customData, and keys, proxy settings or files of the specification exceed it.',
-    remedy: 'Use fewer SSH keys or a shorter noProxy list.',
+    remedy: 'Use smaller files (spec.nodes.files), fewer SSH keys or a shorter noProxy list.',
     httpStatus: 400,
   },
   'CAP-4102': {

@@ -49,6 +49,7 @@ export function controlPlaneCloudInit(input: CloudInitInput): Secret {
     runcmd: [
       ...(config.preKubeadmCommands ?? []),
       'kubeadm init --config /run/kubeadm/kubeadm.yaml && echo success > /run/cluster-api/bootstrap-success.complete',
+      ...(config.postKubeadmCommands ?? []),
     ],
     ...disks(config),
   };
@@ -102,6 +103,9 @@ function resolveFile(file: KubeadmFile, secretFiles: Readonly<Record<string, str
     throw new RangeError(`no content for the file ${file.path}`);
   }
   const base = { path: file.path, owner: file.owner, permissions: file.permissions };
+  if (file.encoding === 'base64') {
+    return { ...base, encoding: 'b64', content };
+  }
   return /\{[{%#]/.test(content)
     ? { ...base, encoding: 'b64', content: Buffer.from(content, 'utf8').toString('base64') }
     : { ...base, content };

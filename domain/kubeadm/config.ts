@@ -1,5 +1,6 @@
 import { azureJsonKeys, azureJsonSecretName, documentNames, wellKnown } from '../cluster-api/names.ts';
 import type { ClusterPlan, PlannedPool, PlannedShard } from '../plan/types.ts';
+import { userAdditions } from './additions.ts';
 import { proxySetup } from './proxy.ts';
 import type { Argument, KubeadmConfigSpec, KubeadmFile, NodeRegistration } from './types.ts';
 
@@ -23,7 +24,6 @@ export function controlPlaneKubeadmConfig(plan: ClusterPlan): KubeadmConfigSpec 
   const registration = nodeRegistration([externalCloud]);
   const timeouts = { controlPlaneComponentHealthCheckSeconds: controlPlaneSeconds };
   const featureGates = controlPlaneFeatureGates(plan.kubernetesVersion);
-  const proxy = proxySetup(plan);
   return {
     format: 'cloud-config',
     clusterConfiguration: {
@@ -54,9 +54,7 @@ export function controlPlaneKubeadmConfig(plan: ClusterPlan): KubeadmConfigSpec 
       ],
     },
     mounts: [['LABEL=etcd_disk', etcdMount]],
-    files: [azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane), ...proxy.files],
-    ...users(plan),
-    ...(proxy.commands.length === 0 ? {} : { preKubeadmCommands: proxy.commands }),
+    ...additions(plan, azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane)),
   };
 }
 
@@ -76,15 +74,28 @@ export function workerKubeadmConfig(plan: ClusterPlan, pool: PlannedPool, shard:
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
-  const proxy = proxySetup(plan);
   const registration = nodeRegistration([externalCloud, { name: 'node-labels', value: nodeLabels }]);
   const taints = pool.taints.map(({ key, value, effect }) => (value === '' ? { key, effect } : { key, value, effect }));
   return {
     format: 'cloud-config',
     joinConfiguration: { nodeRegistration: taints.length === 0 ? registration : { ...registration, taints } },
-    files: [azureJsonFile(shard.machineDeployment, azureJsonKeys.worker), ...proxy.files],
+    ...additions(plan, azureJsonFile(shard.machineDeployment, azureJsonKeys.worker)),
+  };
+}
+
+/** Files, users and commands that every node has: ours, the proxy's, the user's own, in this order. */
+function additions(
+  plan: ClusterPlan,
+  own: KubeadmFile,
+): Pick<KubeadmConfigSpec, 'files' | 'users' | 'preKubeadmCommands' | 'postKubeadmCommands'> {
+  const proxy = proxySetup(plan);
+  const user = userAdditions(plan);
+  const before = [...proxy.commands, ...user.before];
+  return {
+    files: [own, ...proxy.files, ...user.files],
     ...users(plan),
-    ...(proxy.commands.length === 0 ? {} : { preKubeadmCommands: proxy.commands }),
+    ...(before.length === 0 ? {} : { preKubeadmCommands: before }),
+    ...(user.after.length === 0 ? {} : { postKubeadmCommands: user.after }),
   };
 }
 

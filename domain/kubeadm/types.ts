@@ -16,6 +16,7 @@ export interface KubeadmFile {
   readonly owner: string;
   readonly permissions: string;
   readonly content?: string;
+  readonly encoding?: 'base64';
   readonly contentFrom?: { readonly secret: { readonly name: string; readonly key: string } };
 }
 
@@ -63,4 +64,5 @@ export interface KubeadmConfigSpec {
     readonly sshAuthorizedKeys: readonly string[];
   }[];
   readonly preKubeadmCommands?: readonly string[];
+  readonly postKubeadmCommands?: readonly string[];
 }

@@ -60,7 +60,10 @@ export function statusError(request: TransportRequest, response: TransportRespon
   });
 }
 
-/** Whether an error passes by itself: no answer, too many requests, a server or webhook that is not there yet. */
+/**
+ * Whether an error passes by itself: no answer, too many requests, a server or webhook that is not there yet, a race
+ * with another writer.
+ */
 export function isTransient(error: unknown): boolean {
   return (
     error instanceof KubernetesUnreachable ||
@@ -68,6 +71,7 @@ export function isTransient(error: unknown): boolean {
       (error.status === 429 ||
         error.status >= 500 ||
         error.reason === 'NoKindMatch' ||
+        isLostRace(error) ||
         (error.status === 404 && error.message.includes('not found') && isNamespaceMissing(error))))
   );
 }
@@ -116,7 +120,9 @@ export function errorOutcome(
   if (!(error instanceof KubernetesApiError)) {
     throw error;
   }
-  if (error.status === 401 || error.status === 403) {
+  // A webhook's refusal comes as 403 too, and says nothing of Capstan's rights.
+  const denied = error.message.includes('admission webhook "');
+  if (error.status === 401 || (error.status === 403 && !denied)) {
     return failed(registered('CAP-4202', where, error.message));
   }
   const conflict = error.causes.some((cause) => cause.reason === 'FieldManagerConflict');
@@ -132,6 +138,15 @@ export function registered(code: ErrorCode, where: string, cause: string, messag
 /** Long server messages (schema errors list whole objects) are cut: they travel through the history. */
 export function shorten(text: string, limit = 600): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+}
+
+/** Someone else wrote between the server's read and its write; another manager's field is something else. */
+function isLostRace(error: KubernetesApiError): boolean {
+  return (
+    error.status === 409 &&
+    error.reason === 'Conflict' &&
+    !error.causes.some((cause) => cause.reason === 'FieldManagerConflict')
+  );
 }
 
 function isNamespaceMissing(error: KubernetesApiError): boolean {

@@ -2,6 +2,8 @@ import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { apiVersions } from '#domain/cluster-api/names.ts';
 import { placed } from './placement.ts';
 import type { Placement } from './placement.ts';
+import { withProxyEnvironment } from './proxy.ts';
+import type { ProxyEnvironment } from './proxy.ts';
 import { applyOrder, parseManifest, substitute } from './manifest.ts';
 
 /** What `clusterctl` calls a provider; the inventory object makes a later `clusterctl upgrade` find it. */
@@ -33,6 +35,11 @@ export interface Component {
   readonly provider?: ProviderIdentity;
   /** Where its Deployments run; undefined: as the manifest says. */
   readonly placement?: Placement;
+  /**
+   * The cluster's proxy (`proxyEnvironment(plan)`): given to the Deployments of components that are placed on
+   * control-plane nodes, because those call Azure.
+   */
+  readonly proxy?: ProxyEnvironment;
   /** Values for the manifest's variables. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -43,7 +50,11 @@ export interface Component {
  */
 export function componentObjects(component: Component): readonly KubernetesObject[] {
   const text = substitute(component.manifest, component.variables ?? {}, component.name);
-  const objects = placed(parseManifest(text, component.name), component.placement);
+  const objects = placed(parseManifest(text, component.name), component.placement).map((object) =>
+    component.placement === 'controlPlane' && object.kind === 'Deployment'
+      ? withProxyEnvironment(object, component.proxy ?? {})
+      : object,
+  );
   const { provider } = component;
   if (provider === undefined) {
     return applyOrder(objects);

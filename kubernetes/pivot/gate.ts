@@ -8,6 +8,7 @@ import { certificateSecrets } from '#domain/cluster-api/secrets.ts';
 import { revealSecrets } from '#domain/cluster-api/secrets.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { ownedTag } from '#domain/names/tags.ts';
+import { statusError } from '../client/errors.ts';
 import type { AdoptedResource, PivotContext } from './context.ts';
 import { defaultedNetworkProblems } from './gate-network.ts';
 import type { JournalState } from './journal.ts';
@@ -60,6 +61,9 @@ export async function readGateFacts(
     name: 'cluster-info',
   });
   const version = await client.raw('/version');
+  if (version.status !== 200) {
+    throw statusError({ method: 'GET', path: '/version' }, version);
+  }
   return {
     plan,
     journal,

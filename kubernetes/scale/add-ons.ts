@@ -6,6 +6,8 @@ import type { AddOnSpec } from '#domain/spec/types.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesApiError, errorOutcome, registered } from '../client/errors.ts';
 import { applyOrder, ManifestError, parseManifest } from '../components/manifest.ts';
+import { wantsProxy, withProxyEnvironment } from '../components/proxy.ts';
+import type { ProxyEnvironment } from '../components/proxy.ts';
 import { firstUnready } from '../components/readiness.ts';
 
 const codes = { refused: 'CAP-6102', conflict: 'CAP-6104' } as const;
@@ -19,10 +21,13 @@ export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly Ad
 /**
  * One bounded step of installing one add-on: its namespace with labels, its objects by server-side apply (fields of
  * other managers are never taken over), then one look at its workloads. Safe to repeat.
+ *
+ * @param options.proxy the cluster's proxy (`proxyEnvironment(plan)`), for workloads that are labelled to use it
  */
 export async function installAddOn(
   client: KubernetesClient,
   addOn: AddOnSpec,
+  options: { readonly proxy?: ProxyEnvironment } = {},
 ): Promise<Outcome<{ readonly objects: number }>> {
   let objects: readonly KubernetesObject[];
   try {
@@ -39,7 +44,7 @@ export async function installAddOn(
   for (const object of [namespaceOf(addOn), ...objects]) {
     const key = `add-on ${addOn.name}: ${referenceKey(referenceOf(object))}`;
     try {
-      const complete = await place(client, addOn, object);
+      const complete = await connected(client, placed, await place(client, addOn, object), options.proxy ?? {});
       await client.apply(complete);
       placed.push(complete);
     } catch (error) {
@@ -84,6 +89,23 @@ function namespaceOf(addOn: AddOnSpec): KubernetesObject {
     kind: 'Namespace',
     metadata: Object.keys(labels).length === 0 ? { name: addOn.namespace } : { name: addOn.namespace, labels },
   };
+}
+
+/** The object with the proxy's variables when its own label or its namespace's asks for them. */
+async function connected(
+  client: KubernetesClient,
+  applied: readonly KubernetesObject[],
+  object: KubernetesObject,
+  proxy: ProxyEnvironment,
+): Promise<KubernetesObject> {
+  const { namespace } = object.metadata;
+  if (Object.keys(proxy).length === 0 || namespace === undefined) {
+    return object;
+  }
+  const holder =
+    applied.find((candidate) => candidate.kind === 'Namespace' && candidate.metadata.name === namespace) ??
+    (await client.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace }));
+  return wantsProxy(object, holder?.metadata.labels) ? withProxyEnvironment(object, proxy) : object;
 }
 
 /** Namespaced objects without a namespace go into the add-on's. */

@@ -3,7 +3,7 @@ import type { ObservedAzure } from '#domain/cluster-api/cluster.ts';
 import { numberField, ownerReference, referenceKey, referenceOf } from '#domain/cluster-api/object.ts';
 import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { ownerReferences, ownershipOf } from '#domain/cluster-api/owners.ts';
-import { shardDocuments, shardHealthCheck } from '#domain/cluster-api/pools.ts';
+import { shardBounds, shardDocuments, shardHealthCheck } from '#domain/cluster-api/pools.ts';
 import { azureJsonSecret } from '#domain/cluster-api/secrets.ts';
 import type { ClusterPlan, PlannedPool, PlannedShard } from '#domain/plan/types.ts';
 import { failed } from '#domain/outcome.ts';
@@ -41,15 +41,9 @@ export async function scaleShard(
     if (cluster?.metadata.uid === undefined) {
       return failed(registered('CAP-5302', plan.name, 'the Cluster is gone'));
     }
-    await ensureShard(context, cluster);
+    const replicas = await ensureShard(context, cluster);
     const machines = await readMachines(client, plan, `${wellKnown.deploymentName}=${name}`);
-    const outcome = machineOutcome(
-      machines,
-      shard.replicas,
-      { replicas: shard.replicas },
-      state,
-      `the machines of ${name}`,
-    );
+    const outcome = machineOutcome(machines, replicas, { replicas }, state, `the machines of ${name}`);
     if (outcome.status === 'done') {
       await applyOwned(context, shardHealthCheck(plan, pool, shard), new Map([uidOf(cluster)]));
     }
@@ -59,16 +53,24 @@ export async function scaleShard(
   }
 }
 
-async function ensureShard(context: ShardContext, cluster: KubernetesObject): Promise<void> {
+/** Returns how many machines the shard must have: with an autoscaler whatever it decided, kept in its bounds. */
+async function ensureShard(context: ShardContext, cluster: KubernetesObject): Promise<number> {
   const { client, plan, observed, pool, shard } = context;
   const documents = shardDocuments(plan, pool, shard);
   const deployment = documents.find((document) => document.kind === 'MachineDeployment');
   const existing = deployment === undefined ? undefined : await client.get(referenceOf(deployment));
   if (existing !== undefined) {
-    if (numberField(existing, 'spec', 'replicas') !== shard.replicas) {
-      await client.mergePatch(referenceOf(existing), { spec: { replicas: shard.replicas } });
+    const live = numberField(existing, 'spec', 'replicas') ?? shard.replicas;
+    const bounds = shardBounds(plan, pool, shard);
+    const wanted = bounds === undefined ? shard.replicas : Math.min(Math.max(live, bounds.min), bounds.max);
+    const annotations = changedAnnotations(existing, deployment);
+    if (live !== wanted || annotations !== undefined) {
+      await client.mergePatch(referenceOf(existing), {
+        spec: { replicas: wanted },
+        ...(annotations === undefined ? {} : { metadata: { annotations } }),
+      });
     }
-    return;
+    return wanted;
   }
   const uids = new Map([uidOf(cluster)]);
   const secret = azureJsonSecret(plan, observed.identityClientId, 'worker', shard.machineDeployment);
@@ -78,6 +80,19 @@ async function ensureShard(context: ShardContext, cluster: KubernetesObject): Pr
   for (const document of [...(template === undefined ? [] : [template]), secret, ...rest]) {
     uids.set(...uidOf(await applyOwned(context, document, uids)));
   }
+  return shard.replicas;
+}
+
+/** Autoscaler bounds that differ from the wanted ones; null removes one. */
+function changedAnnotations(
+  existing: KubernetesObject,
+  wanted: KubernetesObject | undefined,
+): Readonly<Record<string, string | null>> | undefined {
+  const changed = [wellKnown.autoscalerMin, wellKnown.autoscalerMax].flatMap((name) => {
+    const value = wanted?.metadata.annotations?.[name];
+    return value === existing.metadata.annotations?.[name] ? [] : [[name, value ?? null] as const];
+  });
+  return changed.length === 0 ? undefined : Object.fromEntries(changed);
 }
 
 /** Applies a document with the owner it has by Cluster API's table, as far as the owner's uid is known. */

@@ -58,6 +58,19 @@ describe('a cluster becomes Ready', () => {
     ).toEqual([false, false]);
   });
 
+  it('with a gallery image version made from the VHD, on request', async () => {
+    await ready('gallery', {
+      image: {
+        vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd',
+        as: 'galleryVersion',
+      },
+    });
+    const versions = (await stack.resources()).filter((resource) =>
+      /galleries\/images\/versions$/i.test(resource.type),
+    );
+    expect(versions).toHaveLength(1);
+  });
+
   it('in a region without availability zones, with availability sets as CAPZ makes them', async () => {
     await ready('nozones', {
       azure: {

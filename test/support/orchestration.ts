@@ -2,18 +2,22 @@ import type { OrchestrationContext } from 'durable-functions';
 import type { ClusterRef } from '#domain/record.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import { provisionCluster, updateCluster } from '#orchestrators/cluster.ts';
+import { deleteCluster, removeBatch } from '#orchestrators/delete.ts';
 import { pursue } from '#orchestrators/pursue.ts';
 import { provisionPool, runStep } from '#orchestrators/run-step.ts';
 
 /** A Durable that runs orchestrator generators on a virtual clock, depth first, with activities that are functions. */
 type Orchestrator = (context: OrchestrationContext) => Generator<unknown, unknown, unknown>;
 
-const orchestrators: Readonly<Record<string, Orchestrator>> = {
+/** Every orchestrator of the app, by its name. */
+export const orchestrators: Readonly<Record<string, Orchestrator>> = {
+  deleteCluster,
   provisionCluster,
-  updateCluster,
-  runStep,
-  pursue,
   provisionPool,
+  pursue,
+  removeBatch,
+  runStep,
+  updateCluster,
 };
 
 type Pending =

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Faults } from './engine/faults.ts';
 import { policies, policySchema } from './engine/governance.ts';
 import { type Json, object, strings } from './engine/json.ts';
+import { denyAssignmentSchema, denyAssignments } from './engine/rbac.ts';
 import type { World } from './engine/model.ts';
 import { setRegistration } from './kinds/subscriptions.ts';
 
@@ -15,6 +16,7 @@ import { setRegistration } from './kinds/subscriptions.ts';
  * | `{ "capacity": { "size", "location", "zones" } }` | machines of the size are accepted there and then fail with (Zonal)AllocationFailed |
  * | `{ "keys": { "account", "deny" } }` | listKeys of the account (default: all) is 403 |
  * | `{ "policy": { "name", "effect", "type", "property", "equals", "set" } }` | a policy that denies or modifies (see `engine/governance.ts`) |
+ * | `{ "denyAssignment": { "name", "scope", "actions", "principals", "excludePrincipals" } }` | the actions are refused there, whatever roles the caller has |
  * | `{ "provider": { "namespace", "registered" } }` | registration of a resource provider |
  */
 const settingSchema = z.union([
@@ -29,6 +31,7 @@ const settingSchema = z.union([
   }),
   z.strictObject({ keys: z.strictObject({ account: z.string().default('*'), deny: z.boolean() }) }),
   z.strictObject({ policy: policySchema }),
+  z.strictObject({ denyAssignment: denyAssignmentSchema }),
   z.strictObject({ provider: z.strictObject({ namespace: z.string(), registered: z.boolean() }) }),
 ]);
 
@@ -44,7 +47,7 @@ export interface ControlDoor {
   clear(): void;
 }
 
-const SETTINGS = ['quota', 'sku', 'capacity', 'keys', 'policy', 'provider'];
+const SETTINGS = ['quota', 'sku', 'capacity', 'keys', 'policy', 'denyAssignment', 'provider'];
 
 export function createDoor(world: World, faults: Faults): ControlDoor {
   const { store } = world;
@@ -63,6 +66,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
       noCapacity: store.setting('noCapacity') ?? [],
       deniedKeys: store.setting('deniedKeys') ?? [],
       policies: policies(world),
+      denyAssignments: denyAssignments(world),
       registrations: store.setting('registrations') ?? {},
     }),
     clear() {
@@ -73,6 +77,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
         store.putSetting('noCapacity', []);
         store.putSetting('deniedKeys', []);
         store.putSetting('policies', []);
+        store.putSetting('denyAssignments', []);
         store.putSetting('registrations', {});
       });
     },
@@ -97,6 +102,9 @@ function apply(world: World, setting: Setting): void {
   } else if ('policy' in setting) {
     const others = policies(world).filter((policy) => policy.name !== setting.policy.name);
     store.putSetting('policies', [...others, setting.policy]);
+  } else if ('denyAssignment' in setting) {
+    const others = denyAssignments(world).filter((deny) => deny.name !== setting.denyAssignment.name);
+    store.putSetting('denyAssignments', [...others, setting.denyAssignment]);
   } else {
     setRegistration(world, setting.provider.namespace, setting.provider.registered ? 'Registered' : 'NotRegistered');
   }

@@ -10,6 +10,12 @@ export interface InvocationInput {
   /** Data of further input bindings, by binding name. */
   readonly extraInputs?: readonly { readonly name: string; readonly data: TypedData }[];
   readonly retryContext?: RetryContext | null;
+  /** Metadata that costs much and is rarely looked at: made when the function reads `context.triggerMetadata`. */
+  readonly lazyMetadata?: () => Readonly<Record<string, TypedData>>;
+  /** W3C trace context of the caller; empty without one, as on a real host without telemetry. */
+  readonly trace?: { readonly traceParent: string; readonly traceState: string } | undefined;
+  /** Return what the function returned, not the library's conversion of it. */
+  readonly raw?: boolean;
   /** The same for all tries of one delivery; a new one is made when absent. */
   readonly invocationId?: string;
 }
@@ -26,6 +32,43 @@ export function timeSpanText(ms: number): string {
   const clock = `${pad(Math.floor(ms / 3_600_000) % 24)}:${pad(Math.floor(ms / 60_000) % 60)}:${pad(Math.floor(ms / 1000) % 60)}`;
   const fraction = ms % 1000 === 0 ? '' : `.${String(ms % 1000).padStart(3, '0')}0000`;
   return `${days > 0 ? `${days}.` : ''}${clock}${fraction}`;
+}
+
+function camelCase(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(camelCase);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [lowerFirst(key), camelCase(item)]));
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Texts in metadata are read as JSON when they are some, and all keys begin in lower case, as the library does it. */
+function metadataValue(data: TypedData): unknown {
+  const text = data.string ?? data.json ?? '';
+  try {
+    return camelCase(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+function defineMetadata(context: object, read: () => Readonly<Record<string, TypedData>>): void {
+  let value: unknown;
+  Object.defineProperty(context, 'triggerMetadata', {
+    configurable: true,
+    enumerable: true,
+    get: () => {
+      value ??= Object.fromEntries(
+        Object.entries(read()).map(([name, data]) => [lowerFirst(name), metadataValue(data)]),
+      );
+      return value;
+    },
+    set: (given: unknown) => {
+      value = given;
+    },
+  });
 }
 
 /** Invokes functions of one app; counts what is running so that a stop can wait for it. */
@@ -134,7 +177,7 @@ export class Invoker {
       functionId: fn.metadata.functionId ?? fn.name,
       inputData: [{ name: fn.triggerName, data: input.triggerData }, ...(input.extraInputs ?? [])],
       triggerMetadata: input.triggerMetadata ?? {},
-      traceContext: { traceParent: '', traceState: '', attributes: {} },
+      traceContext: { traceParent: '', traceState: '', ...input.trace, attributes: {} },
       retryContext: input.retryContext ?? null,
     };
     const from: { name: string; invocationId: string; context?: object } = { name: fn.name, invocationId };
@@ -148,6 +191,7 @@ export class Invoker {
     const model = await this.app.model.getInvocationModel(core);
     const { context, inputs } = await model.getArguments();
     from.context = context;
+    if (input.lazyMetadata) defineMetadata(context, input.lazyMetadata);
     const shared = { hookData: {}, appHookData: this.app.appHookData, invocationContext: context };
     const pre = { ...shared, functionCallback: fn.callback, inputs };
     core['state'] = 'preInvocationHooks';
@@ -168,6 +212,7 @@ export class Invoker {
     await this.app.runHooks('postInvocation', post);
     core['state'] = undefined;
     if (post.error !== null && post.error !== undefined) throw post.error;
+    if (input.raw === true) return { raw: post.result };
     const response = await model.getResponse(context, post.result);
     await this.afterInvocation?.(fn, response);
     return response;

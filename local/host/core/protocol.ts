@@ -8,7 +8,8 @@ export interface TypedData {
   readonly string?: string | undefined;
   readonly json?: string | undefined;
   readonly bytes?: Uint8Array | undefined;
-  readonly int?: number | undefined;
+  /** The library passes it through as it is; the host uses that to hand over objects. */
+  readonly int?: unknown;
   readonly double?: number | undefined;
   readonly http?: HttpData | undefined;
 }
@@ -106,6 +107,8 @@ export interface InvocationRequest {
 export interface InvocationResponse {
   readonly returnValue?: TypedData | null | undefined;
   readonly outputData?: readonly { readonly name: string; readonly data: TypedData }[];
+  /** What the function itself returned, when it was asked for. */
+  readonly raw?: unknown;
 }
 
 /** The part of an invocation the library implements (functions-host-protocol.md, 1.5). */

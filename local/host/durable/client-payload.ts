@@ -47,8 +47,13 @@ export function clientPayload(addresses: ManagementAddresses): string {
   });
 }
 
+/** Escapes a text as .NET does it in a query: a blank becomes a plus sign (durable-recordings, 13). */
+function urlEncoded(text: string): string {
+  return encodeURIComponent(text).replaceAll('%20', '+').replaceAll('~', '%7E').replaceAll("'", '%27');
+}
+
 /** The URIs of one instance, as the answer to a start lists them (no rewind; durable-recordings, 16). */
 export function instanceUris(addresses: ManagementAddresses, origin: string, id: string): Record<string, string> {
-  const { rewindPostUri: _rewind, ...uris } = managementUrls(addresses, origin, encodeURIComponent(id));
+  const { rewindPostUri: _rewind, ...uris } = managementUrls(addresses, origin, urlEncoded(id));
   return { id, ...uris };
 }

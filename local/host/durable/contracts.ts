@@ -1,5 +1,5 @@
 /** What the engine needs from the functions it runs and from the machine: both can be replaced in tests. */
-import type { FailureDetails, OrchestratorState } from './events.ts';
+import type { FailureDetails, HistoryEvent, OrchestratorState } from './events.ts';
 
 export type DurableKind = 'orchestrator' | 'activity' | 'entity';
 
@@ -26,11 +26,29 @@ export interface EntityReply {
   }[];
 }
 
+/** W3C trace context that a start came with. */
+export interface TraceContext {
+  readonly traceParent: string;
+  readonly traceState: string;
+}
+
 /** Reply of an orchestrator. `state` is undefined when it threw something that carries none; `thrown` is the text of what it threw. */
 export interface OrchestratorReply {
   readonly state: OrchestratorState | undefined;
   readonly thrown: string | undefined;
 }
+
+/** The orchestrator payload as an object; `history` is shared and must not be changed by whoever gets it. */
+export interface OrchestratorPayload {
+  readonly history: readonly HandedEvent[];
+  readonly input: unknown;
+  readonly instanceId: string;
+  readonly isReplaying: boolean;
+  readonly [further: string]: unknown;
+}
+
+/** A history event as the SDK keeps it: its time already is a Date. */
+export type HandedEvent = Omit<HistoryEvent, 'Timestamp'> & { readonly Timestamp: Date };
 
 /** The durable functions of an app. Names match without regard to case. */
 export interface DurableFunctions {
@@ -39,9 +57,23 @@ export interface DurableFunctions {
   /** The registered spelling of a name, or undefined. */
   find(kind: DurableKind, name: string): string | undefined;
   /** Runs an orchestrator; `payload` is the JSON of functions-host-protocol.md, 2.1. Throws only when the host failed. */
-  runOrchestrator(name: string, payload: string): Promise<OrchestratorReply>;
+  runOrchestrator(name: string, payload: string, trace?: TraceContext): Promise<OrchestratorReply>;
+  /**
+   * Runs an orchestrator on an object instead of a text, which saves writing and reading the history each time. Undefined when
+   * this cannot be done unobserved; the text is to be used then.
+   */
+  runOrchestratorDirectly?(
+    name: string,
+    payload: OrchestratorPayload,
+    trace?: TraceContext,
+  ): Promise<OrchestratorReply | undefined>;
   /** Runs an activity; `inputJson` null means no input. Never rejects. */
-  runActivity(name: string, instanceId: string, inputJson: string | null): Promise<ActivityOutcome>;
+  runActivity(
+    name: string,
+    instanceId: string,
+    inputJson: string | null,
+    trace?: TraceContext,
+  ): Promise<ActivityOutcome>;
   /** Runs an entity on a batch (functions-host-protocol.md, 2.6). */
   runEntity(name: string, payload: string): Promise<EntityReply>;
 }

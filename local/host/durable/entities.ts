@@ -124,7 +124,16 @@ export async function runEntityTurn(context: EpisodeContext, id: string): Promis
   const effects = new Effects(store, now);
   store.transaction(() => {
     store.removeMessages(rows);
-    for (const [index, request] of turn.batch.entries()) answer(effects, request, reply, index);
+    for (const [index, request] of turn.batch.entries()) {
+      answer(effects, request, reply, index);
+      const result = reply.results[index];
+      if (result?.isError === true && result.result === '{}')
+        context.traps.warn(
+          'entity-error-text',
+          id,
+          `the operation '${request.op ?? ''}' threw an Error: its text is lost, the caller sees [object Object]`,
+        );
+    }
     for (const signal of reply.signals ?? []) {
       effects.post(
         entityId(signal.target.name, signal.target.key),

@@ -2,16 +2,14 @@
 import { EVENT, isoTime, type HistoryEvent, type NewAction, type OrchestratorState } from './events.ts';
 import { playedPiece, type Effects } from './effects.ts';
 import type { EpisodeContext } from './context.ts';
-import type { LiveExecution } from './executions.ts';
+import { handedEvent, type LiveExecution } from './executions.ts';
 import type { OrchestrationFailure } from './failures.ts';
 import { createInstance, executionStarted } from './instances.ts';
 import type { ReplayResult } from './replay.ts';
 import { TERMINAL, type InstanceRow, type RuntimeStatus } from './store.ts';
 
-const RELEASE_TYPE =
-  'Microsoft.Azure.WebJobs.Extensions.DurableTask.ReleaseMessage, Microsoft.Azure.WebJobs.Extensions.DurableTask';
 /** Due time of a message that waits for the end of an instance rather than for a time. */
-const HELD = 8_640_000_000_000_000;
+export const HELD = 8_640_000_000_000_000;
 const ORCHESTRATION_STATUS = { Completed: 1, Failed: 3, Terminated: 5 } as const;
 
 /** See {@link runEpisode} in episode.ts for the order of the calls. */
@@ -37,20 +35,21 @@ export class EpisodeWriter {
     for (const event of fresh) {
       const own = event.EventType === EVENT.OrchestratorStarted;
       if (own) this.#live.lastTime = Date.parse(event.Timestamp);
-      this.#add(event, own ? JSON.stringify(event) : playedPiece(event));
+      this.#add(event, !own);
     }
   }
 
-  #add(event: HistoryEvent, piece: string): void {
+  #add(event: HistoryEvent, isPlayed: boolean): void {
+    const piece = isPlayed ? playedPiece(event) : JSON.stringify(event);
     this.#context.store.appendHistory(this.#row.id, this.#live.events.length, piece);
     this.#live.events.push(event);
-    this.#live.pieces.push(piece);
+    this.#live.handed.push(handedEvent(event, isPlayed));
     this.#context.executions.grew(1);
   }
 
   #addOwn(fields: { EventType: number } & Record<string, unknown>, eventId: number): void {
     const event: HistoryEvent = { ...fields, EventId: eventId, IsPlayed: false, Timestamp: this.#time };
-    this.#add(event, JSON.stringify(event));
+    this.#add(event, false);
   }
 
   /** Writes the scheduling events, in id order, with the work, timers, children and messages behind them. */
@@ -64,6 +63,12 @@ export class EpisodeWriter {
     const { id, exec } = this.#row;
     switch (action.kind) {
       case 'activity': {
+        if (typeof action.input === 'boolean')
+          this.#context.traps.warn(
+            'boolean-input',
+            id,
+            `the activity '${action.name}' was called with ${action.input}: its handler receives the text "${action.input ? 'True' : 'False'}"`,
+          );
         this.#addOwn(
           {
             EventType: EVENT.TaskScheduled,
@@ -139,6 +144,11 @@ export class EpisodeWriter {
         parent,
         generation: null,
       });
+      traps.warn(
+        'same-child-id',
+        id,
+        `two children with the id '${child}' at once: the second runs after the first has ended`,
+      );
       return this.#effects.post(child, next, start, HELD);
     }
     if (existing && !TERMINAL.has(existing.status)) {
@@ -190,12 +200,13 @@ export class EpisodeWriter {
 
   /** The function threw, or the host could not go on with it. */
   fail(failure: OrchestrationFailure, custom: string | null, replayed: ReplayResult | undefined): void {
-    this.#end('Failed', { output: JSON.stringify(failure.output), result: failure.result, custom, replayed });
+    const { output, result, failureDetails } = failure;
+    this.#end('Failed', { output: JSON.stringify(output), result, custom, replayed, failureDetails });
     this.#tellParent({
       EventType: EVENT.SubOrchestrationInstanceFailed,
-      Reason: failure.result,
+      Reason: result,
       Details: failure.details,
-      FailureDetails: null,
+      FailureDetails: failure.structuredForParent === true ? failureDetails : null,
     });
   }
 
@@ -255,7 +266,13 @@ export class EpisodeWriter {
 
   #end(
     status: 'Completed' | 'Failed' | 'Terminated',
-    end: { output: string | null; result: string | null; custom: string | null; replayed: ReplayResult | undefined },
+    end: {
+      output: string | null;
+      result: string | null;
+      custom: string | null;
+      replayed: ReplayResult | undefined;
+      failureDetails?: FailureDetails | undefined;
+    },
   ): void {
     let id = end.replayed?.nextId ?? -1;
     const locks = end.replayed?.locks;
@@ -269,7 +286,7 @@ export class EpisodeWriter {
         EventType: EVENT.ExecutionCompleted,
         OrchestrationStatus: ORCHESTRATION_STATUS[status],
         Result: end.result,
-        FailureDetails: null,
+        FailureDetails: end.failureDetails ?? null,
       },
       id,
     );
@@ -281,6 +298,12 @@ export class EpisodeWriter {
   }
 
   #update(status: RuntimeStatus, custom: string | null): void {
+    if (this.#row.custom !== null && custom === null && (status === 'Running' || status === 'Completed'))
+      this.#context.traps.warn(
+        'custom-status-cleared',
+        this.#row.id,
+        "the custom status is null again: a falsy status (0, '', false, null) is not sent and erases the old one",
+      );
     this.#context.store.updateStatus(this.#row.id, status, custom, this.#live.events.length, this.#now);
   }
 

@@ -5,16 +5,19 @@ import {
   orchestrationFailure,
   plainFailure,
   unknownFunction,
+  versionMismatch,
   type OrchestrationFailure,
 } from './failures.ts';
 import { ACTION, EVENT, isoTime, type Action, type HistoryEvent, type OrchestratorState } from './events.ts';
 import { NonDeterminismError, replay, type ReplayResult } from './replay.ts';
+import type { OrchestratorPayload, OrchestratorReply } from './contracts.ts';
 import type { EpisodeContext } from './context.ts';
-import { EpisodeWriter } from './episode-writer.ts';
+import { EpisodeWriter, HELD } from './episode-writer.ts';
 import { Effects } from './effects.ts';
-import type { LiveExecution } from './executions.ts';
+import { freshlyHanded, handedEvent, type LiveExecution } from './executions.ts';
 import { createInstance } from './instances.ts';
 import { TERMINAL, type InboxRow, type InstanceRow } from './store.ts';
+import { traceOf } from './trace.ts';
 import { judgeVersion } from './versions.ts';
 
 /** How the orchestrator's reply is to be recorded. */
@@ -77,7 +80,7 @@ export async function runEpisode(context: EpisodeContext, id: string): Promise<E
   else if (judgement === 'fail')
     verdict = {
       kind: 'failed',
-      failure: plainFailure('VersionMismatch: Orchestration version did not comply with Worker Versioning'),
+      failure: versionMismatch(),
     };
   else {
     verdict = await askOrchestrator(context, row, live, fresh);
@@ -89,9 +92,16 @@ export async function runEpisode(context: EpisodeContext, id: string): Promise<E
 
 /** A second start with the id of a child that was still waiting is played once that child has ended. */
 function startHeldChild(context: EpisodeContext, effects: Effects, row: InstanceRow, rows: readonly InboxRow[]): void {
+  let started = false;
   for (const message of rows) {
     const event: HistoryEvent = JSON.parse(message.event);
     if (event.EventType !== EVENT.ExecutionStarted || message.exec === row.exec) continue;
+    if (started) {
+      // One after the other: the next one waits for the end of this one.
+      effects.post(row.id, message.exec, event, HELD);
+      continue;
+    }
+    started = true;
     context.executions.forget(row.id);
     const parent = event.ParentInstance;
     createInstance(context.store, effects, context.environment, {
@@ -110,7 +120,6 @@ function startHeldChild(context: EpisodeContext, effects: Effects, row: Instance
           }
         : undefined,
     });
-    return;
   }
 }
 
@@ -135,14 +144,9 @@ function reconcile(row: InstanceRow, rows: readonly InboxRow[], context: Episode
   return result;
 }
 
-function payloadText(
-  context: EpisodeContext,
-  row: InstanceRow,
-  live: LiveExecution,
-  fresh: readonly HistoryEvent[],
-): string {
-  const pieces = [...live.pieces, ...fresh.map((event) => JSON.stringify(event))];
-  const rest = {
+/** The fields of the payload besides history and input, in the recorded order (durable-recordings/README.md, 2). */
+function payloadFields(row: InstanceRow, live: LiveExecution) {
+  return {
     instanceId: row.id,
     isReplaying: live.events.length > 0,
     parentInstanceId: row.parent,
@@ -153,7 +157,47 @@ function payloadText(
     maximumShortTimerDuration: '6.00:00:00',
     defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
   };
-  return `{"history":[${pieces.join(',')}],"input":${context.store.input(row.id) ?? 'null'},${JSON.stringify(rest).slice(1)}`;
+}
+
+function payloadText(
+  context: EpisodeContext,
+  row: InstanceRow,
+  live: LiveExecution,
+  fresh: readonly HistoryEvent[],
+): string {
+  const pieces = [...context.store.history(row.id), ...fresh.map((event) => JSON.stringify(event))];
+  const rest = JSON.stringify(payloadFields(row, live));
+  return `{"history":[${pieces.join(',')}],"input":${context.store.input(row.id) ?? 'null'},${rest.slice(1)}`;
+}
+
+/** The payload as an object whose history is not copied. */
+function payloadObject(
+  context: EpisodeContext,
+  row: InstanceRow,
+  live: LiveExecution,
+  fresh: readonly HistoryEvent[],
+): OrchestratorPayload {
+  const history = [
+    ...live.handed.map(freshlyHanded),
+    ...fresh.map((event) => freshlyHanded(handedEvent(event, event.IsPlayed))),
+  ];
+  const input: unknown = JSON.parse(context.store.input(row.id) ?? 'null');
+  const payload = { history, input, ...payloadFields(row, live) };
+  // The SDK walks all enumerable values for times to convert; those of the history are converted already.
+  return Object.defineProperty(payload, 'history', { enumerable: false });
+}
+
+async function callFunction(
+  context: EpisodeContext,
+  name: string,
+  row: InstanceRow,
+  live: LiveExecution,
+  fresh: readonly HistoryEvent[],
+): Promise<OrchestratorReply> {
+  const { functions } = context;
+  const trace = traceOf([...live.events.slice(0, 2), ...fresh]);
+  const direct = await functions.runOrchestratorDirectly?.(name, payloadObject(context, row, live, fresh), trace);
+  return direct ?? functions.runOrchestrator(name, payloadText(context, row, live, fresh), trace);
 }
 
 async function askOrchestrator(
@@ -170,7 +214,7 @@ async function askOrchestrator(
       failure: hostFailure(row.name, unknownFunction('orchestrator', row.name, functions.names('orchestrator'))),
     };
   }
-  const { state, thrown } = await functions.runOrchestrator(name, payloadText(context, row, live, fresh));
+  const { state, thrown } = await callFunction(context, name, row, live, fresh);
   // Without a state the extension has no actions to run: a history that holds some is called non-deterministic.
   const actionLists = state?.actions ?? [[]];
   const custom = state?.customStatus === undefined ? null : JSON.stringify(state.customStatus);

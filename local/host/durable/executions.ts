@@ -1,13 +1,27 @@
-import type { HistoryEvent } from './events.ts';
+import type { HandedEvent } from './contracts.ts';
+import { EVENT, type HistoryEvent } from './events.ts';
 import type { DurableStore, InstanceRow } from './store.ts';
 
-/** The current execution of an instance in memory: its history as text pieces and as objects. */
+/** The current execution of an instance in memory. */
 export interface LiveExecution {
   readonly exec: string;
-  readonly pieces: string[];
   readonly events: HistoryEvent[];
+  /** The same events in the form in which they are handed to the SDK. */
+  readonly handed: HandedEvent[];
   /** Time of the newest event, milliseconds since 1970; episodes never go back behind it. */
   lastTime: number;
+}
+
+/** A stored event for the SDK: with its time as Date, and frozen because it is shared by all replays. */
+export function handedEvent(event: HistoryEvent, isPlayed: boolean): HandedEvent {
+  return Object.freeze({ ...event, IsPlayed: isPlayed, Timestamp: new Date(event.Timestamp) });
+}
+
+/** What user code could reach and change is copied for each replay. */
+export function freshlyHanded(event: HandedEvent): HandedEvent {
+  if (event.EventType === EVENT.OrchestratorStarted) return { ...event, Timestamp: new Date(event.Timestamp) };
+  const details = event.FailureDetails;
+  return details === undefined || details === null ? event : { ...event, FailureDetails: structuredClone(details) };
 }
 
 /** Keeps recently used executions in memory, up to a number of history events. */
@@ -31,10 +45,10 @@ export class ExecutionCache {
       return known;
     }
     this.forget(row.id);
-    const pieces = this.#store.history(row.id);
-    const events = pieces.map((piece): HistoryEvent => JSON.parse(piece));
+    const events = this.#store.history(row.id).map((piece): HistoryEvent => JSON.parse(piece));
+    const handed = events.map((event) => handedEvent(event, event.IsPlayed));
     const last = events.findLast((event) => event.EventType === 12);
-    const live: LiveExecution = { exec: row.exec, pieces, events, lastTime: last ? Date.parse(last.Timestamp) : 0 };
+    const live: LiveExecution = { exec: row.exec, events, handed, lastTime: last ? Date.parse(last.Timestamp) : 0 };
     this.#live.set(row.id, live);
     this.#events += events.length;
     this.#shrink(row.id);

@@ -83,8 +83,12 @@ export function parseFailure(message: string): FailureDetails | undefined {
 /** How a failed orchestration shows: `output` in the status, `result` in the history, `details` to the parent. */
 export interface OrchestrationFailure {
   readonly output: string;
-  readonly result: string;
+  readonly result: string | null;
   readonly details: string | null;
+  /** Structured form in the history. */
+  readonly failureDetails?: FailureDetails;
+  /** The parent gets the structured form, too. */
+  readonly structuredForParent?: boolean;
 }
 
 /** Failure of an orchestrator that threw. `reply` is the thrown text, shown when the error was not an Error. */
@@ -94,7 +98,8 @@ export function orchestrationFailure(name: string, state: OrchestratorState, rep
   const result = prefix + error;
   const details = `Message: ${error}, StackTrace: `;
   const failure = state.failureDetails;
-  return { output: failure ? `${failure.ErrorType}: ${failure.ErrorMessage}` : result, result, details };
+  if (!failure) return { output: result, result, details };
+  return { output: `${failure.ErrorType}: ${failure.ErrorMessage}`, result, details, failureDetails: failure };
 }
 
 /** Failure for a reason that lies in the host, with the usual prefix. */
@@ -106,6 +111,26 @@ export function hostFailure(name: string, error: string): OrchestrationFailure {
 /** Failure text without the prefix (non-determinism, version mismatch). */
 export function plainFailure(text: string): OrchestrationFailure {
   return { output: text, result: text, details: null };
+}
+
+/** Failure of an instance whose version this host does not accept (durable-recordings, 17b). */
+export function versionMismatch(): OrchestrationFailure {
+  const ErrorMessage = 'Orchestration version did not comply with Worker Versioning';
+  const failureDetails = {
+    ErrorType: 'VersionMismatch',
+    ErrorMessage,
+    StackTrace: null,
+    InnerFailure: null,
+    IsNonRetriable: true,
+    Properties: null,
+  };
+  return {
+    output: `VersionMismatch: ${ErrorMessage}`,
+    result: null,
+    details: null,
+    failureDetails,
+    structuredForParent: true,
+  };
 }
 
 /** Text about a name that is not registered. */

@@ -2,7 +2,16 @@
 import type { RegisteredFunction } from '../core/function-app.ts';
 import type { Invoker } from '../core/invocation.ts';
 import { plainValue, type TypedData } from '../core/protocol.ts';
-import type { ActivityOutcome, DurableFunctions, DurableKind, EntityReply, OrchestratorReply } from './contracts.ts';
+import type {
+  ActivityOutcome,
+  DurableFunctions,
+  DurableKind,
+  EntityReply,
+  OrchestratorPayload,
+  OrchestratorReply,
+  TraceContext,
+} from './contracts.ts';
+import { readState } from './raw-state.ts';
 import type { OrchestratorState } from './events.ts';
 import { parseFailure } from './failures.ts';
 
@@ -27,6 +36,32 @@ function textOf(error: unknown): { message: string; stack: string } {
 function activityText(inputJson: string): string {
   if (inputJson === 'true') return 'True';
   return inputJson === 'false' ? 'False' : inputJson;
+}
+
+/** A text input is shown with its quotes in the metadata: the SDK has encoded it once more (host-recordings, durable-protocol). */
+function bindingDataJson(inputJson: string): string {
+  if (/^[{[tfn]/.test(inputJson)) return inputJson;
+  return Number.isNaN(Number(inputJson)) ? JSON.stringify(inputJson) : inputJson;
+}
+
+/** Trigger metadata of an orchestrator: the text once more, and the scalars of the payload as texts. */
+function textMetadata(fn: RegisteredFunction, payload: string): Record<string, TypedData> {
+  const metadata: Record<string, TypedData> = { [fn.triggerName]: { string: payload } };
+  const fields: Record<string, unknown> = JSON.parse(payload);
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'boolean') metadata[name] = { string: value ? 'True' : 'False' };
+    else if (typeof value === 'string' || typeof value === 'number') metadata[name] = { string: String(value) };
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      metadata[name] = { string: JSON.stringify(value) };
+  }
+  return metadata;
+}
+
+function thrownReply(error: unknown): OrchestratorReply {
+  const { message } = textOf(error);
+  const at = message.lastIndexOf(STATE_LABEL);
+  if (at < 0) return { state: undefined, thrown: message };
+  return { state: JSON.parse(message.slice(at + STATE_LABEL.length)), thrown: message };
 }
 
 /** Adapts an app to the engine. `clientInputs` gives the data of durable client bindings. */
@@ -64,33 +99,61 @@ export class AppDurableFunctions implements DurableFunctions {
     return fn;
   }
 
-  async runOrchestrator(name: string, payload: string): Promise<OrchestratorReply> {
+  async runOrchestrator(name: string, payload: string, trace?: TraceContext): Promise<OrchestratorReply> {
     try {
-      const response = await this.#invoker.invoke(
-        this.#get('orchestrator', name),
-        { triggerData: { string: payload } },
-        false,
-      );
+      const fn = this.#get('orchestrator', name);
+      const input = { triggerData: { string: payload }, lazyMetadata: () => textMetadata(fn, payload), trace };
+      const response = await this.#invoker.invoke(fn, input, false);
       const state = plainValue(response.returnValue) as OrchestratorState | undefined;
       return { state, thrown: undefined };
     } catch (error) {
-      const { message } = textOf(error);
-      const at = message.lastIndexOf(STATE_LABEL);
-      if (at < 0) return { state: undefined, thrown: message };
-      return { state: JSON.parse(message.slice(at + STATE_LABEL.length)), thrown: message };
+      return thrownReply(error);
     }
   }
 
-  async runActivity(name: string, instanceId: string, inputJson: string | null): Promise<ActivityOutcome> {
+  async runOrchestratorDirectly(
+    name: string,
+    payload: OrchestratorPayload,
+    trace?: TraceContext,
+  ): Promise<OrchestratorReply | undefined> {
+    const fn = this.#get('orchestrator', name);
+    if (!this.#canRunDirectly(fn)) return undefined;
+    try {
+      const lazyMetadata = (): Record<string, TypedData> =>
+        textMetadata(fn, JSON.stringify({ ...payload, history: payload.history }));
+      const input = { triggerData: { int: payload }, lazyMetadata, trace, raw: true };
+      const state = readState((await this.#invoker.invoke(fn, input, false)).raw);
+      // An SDK that does not take the object this way, or a value that is no JSON: the text decides.
+      return state ? { state, thrown: undefined } : undefined;
+    } catch (error) {
+      const reply = thrownReply(error);
+      return reply.state ? reply : undefined;
+    }
+  }
+
+  /** Hooks see the payload and the result, and further bindings need the whole way. */
+  #canRunDirectly(fn: RegisteredFunction): boolean {
+    const { app } = this.#invoker;
+    const isObserved = app.hasHooks('preInvocation') || app.hasHooks('postInvocation');
+    return !isObserved && Object.keys(fn.metadata.bindings).length === 1;
+  }
+
+  async runActivity(
+    name: string,
+    instanceId: string,
+    inputJson: string | null,
+    trace?: TraceContext,
+  ): Promise<ActivityOutcome> {
     try {
       const fn = this.#get('activity', name);
       const triggerData: TypedData = inputJson === null ? {} : { string: activityText(inputJson) };
-      const data: TypedData = inputJson === null ? {} : { json: inputJson };
+      const data: TypedData = inputJson === null ? {} : { json: bindingDataJson(inputJson) };
       const triggerMetadata = { instanceId: { string: instanceId }, data, [fn.triggerName]: triggerData };
       const response = await this.#invoker.invoke(fn, {
         triggerData,
         triggerMetadata,
         extraInputs: this.#clientInputs(fn),
+        trace,
       });
       const value = plainValue(response.returnValue);
       return { ok: true, resultJson: value === undefined || value === null ? null : JSON.stringify(value) };

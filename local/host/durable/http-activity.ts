@@ -1,15 +1,48 @@
+import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
 import type { ActivityOutcome } from './contracts.ts';
 import type { DurableHttpRequest } from './events.ts';
 
 const CONTENT_HEADERS = new Set(['content-type', 'content-length', 'content-encoding', 'transfer-encoding']);
+/** What the extension calls itself. */
+const USER_AGENT = 'Microsoft.Azure.WebJobs.Extensions.DurableTask/3.19.0';
 
-function headersOf(response: Response): Record<string, string | string[]> {
+/** Headers as they were sent, without those of the content; a repeated one is a list. */
+function headersOf(response: IncomingMessage): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of response.headers) {
-    if (CONTENT_HEADERS.has(name)) continue;
-    headers[name] = name === 'set-cookie' ? response.headers.getSetCookie() : value;
+  for (let index = 0; index + 1 < response.rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = response.rawHeaders.slice(index, index + 2);
+    if (CONTENT_HEADERS.has(name.toLowerCase())) continue;
+    const known = headers[name];
+    headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value];
   }
   return headers;
+}
+
+/** Sends a request; redirects are not followed. Rejects when no answer comes. */
+async function send(uri: string, options: RequestOptions, body: string | undefined): Promise<[IncomingMessage, string]> {
+  return new Promise((resolve, reject) => {
+    const { request } = uri.startsWith('https:') ? https : http;
+    const call = request(uri, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('error', reject);
+      response.once('end', () => resolve([response, Buffer.concat(chunks).toString('utf8')]));
+    });
+    call.once('error', reject);
+    call.end(body);
+  });
+}
+
+/** The text of a failed connection as .NET puts it, e.g. `Connection refused (127.0.0.1:1)`. */
+function failureText(error: Error, uri: string | undefined): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (uri === undefined || !URL.canParse(uri)) return error.message;
+  const { hostname, port, protocol } = new URL(uri);
+  const place = `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
+  if (code === 'ECONNREFUSED') return `Connection refused (${place})`;
+  if (code === 'ENOTFOUND') return `Name or service not known (${place})`;
+  return error.message;
 }
 
 /**
@@ -17,32 +50,30 @@ function headersOf(response: Response): Record<string, string | string[]> {
  * text/plain (durable-recordings, 20). Managed-identity token sources are not supported and fail with a clear text.
  */
 export async function runHttpActivity(inputJson: string | null): Promise<ActivityOutcome> {
+  let uri: string | undefined;
   try {
     const request: DurableHttpRequest = JSON.parse(inputJson ?? '{}');
+    uri = request.uri;
     if (request.tokenSource !== undefined && request.tokenSource !== null) {
       throw new Error(
         'callHttp with a token source (managed identity) is not supported by this host. Fetch the token in an activity.',
       );
     }
-    const headers = new Headers(request.headers ?? {});
-    const content = request.content;
+    const { content } = request;
     const body =
-      content === undefined || content === null
-        ? undefined
-        : typeof content === 'string'
-          ? content
-          : JSON.stringify(content);
-    if (body !== undefined && !headers.has('content-type')) headers.set('content-type', 'text/plain; charset=utf-8');
-    const response = await fetch(request.uri, {
-      method: request.method,
-      headers,
-      redirect: 'manual',
-      ...(body === undefined ? {} : { body }),
-    });
-    const result = { statusCode: response.status, headers: headersOf(response), content: await response.text() };
+      content === undefined || content === null || typeof content === 'string'
+        ? (content ?? undefined)
+        : JSON.stringify(content);
+    const given = Object.entries(request.headers ?? {});
+    const headers: Record<string, string> = { 'User-Agent': USER_AGENT, ...Object.fromEntries(given) };
+    const typed = given.some(([name]) => name.toLowerCase() === 'content-type');
+    if (body !== undefined && !typed) headers['Content-Type'] = 'text/plain';
+    if (body !== undefined) headers['Content-Length'] = String(Buffer.byteLength(body));
+    const [response, text] = await send(request.uri, { method: request.method, headers }, body);
+    const result = { statusCode: response.statusCode, headers: headersOf(response), content: text };
     return { ok: true, resultJson: JSON.stringify(result) };
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(String(error));
-    return { ok: false, message: failure.message, stack: failure.stack ?? '' };
+    return { ok: false, message: failureText(failure, uri), stack: failure.stack ?? '' };
   }
 }

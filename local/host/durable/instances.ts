@@ -33,6 +33,7 @@ export function createInstance(
   // Executions that the engine makes itself have ids without dashes (durable-recordings, 2.2).
   const exec = environment.newId(parent === undefined);
   const now = environment.now();
+  const generation = parent ? null : nextGeneration(store, id);
   store.putInstance(
     {
       id,
@@ -63,8 +64,17 @@ export function createInstance(
   effects.post(
     id,
     exec,
-    executionStarted({ id, exec, name, version, input, parent: reference, generation: parent ? null : 0 }),
+    executionStarted({ id, exec, name, version, input, parent: reference, generation }),
   );
+}
+
+/** A new instance in the place of an ended one with the same id counts its generation up (durable-recordings, 13). */
+function nextGeneration(store: DurableStore, id: string): number {
+  if (!store.instance(id)) return 0;
+  const events = store.history(id).map((piece): HistoryEvent => JSON.parse(piece));
+  const start = events.find((event) => event.EventType === EVENT.ExecutionStarted);
+  const { Generation } = (start ?? {}) as { Generation?: number | null };
+  return (Generation ?? -1) + 1;
 }
 
 /** The start event of an execution. */

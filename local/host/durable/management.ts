@@ -80,7 +80,9 @@ export class ManagementApi {
     const interval = Number(request.query.get('pollingInterval') ?? 1);
     if (timeout <= interval)
       throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
-    const inputJson = request.body === '' ? null : compactJson(request.body);
+    // The text is kept as it came: numbers of any length and blanks are still there in the history.
+    const inputJson = request.body === '' ? null : request.body;
+    if (inputJson !== null && tryCompact(inputJson) === undefined) return { status: 400, json: invalidJson(inputJson) };
     const result = this.#engine.startInstance({
       name,
       instanceId,
@@ -144,13 +146,20 @@ export class ManagementApi {
     if (!row) {
       const entity = store.entity(id);
       return entity
-        ? { status: 202, json: entityAsInstance(entity), headers: { Location: request.url, 'Retry-After': '5' } }
+        ? {
+            status: 202,
+            json: entityAsInstance(entity),
+            headers: { Location: request.url.replaceAll('%40', '@'), 'Retry-After': '5' },
+          }
         : NOT_FOUND;
     }
     const document = statusDocument(row, flag(request, 'showInput', true));
     if (flag(request, 'showHistory', false)) {
       const events = store.history(id).map((piece): HistoryEvent => JSON.parse(piece));
-      document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
+      // The extension indexes scheduling events by their id and cannot show two of them with the same one.
+      const twice = scheduledTwice(row);
+      if (twice !== undefined) return { status: 400, json: sameKey(twice) };
+      if (row.events > 0) document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
     }
     if (!TERMINAL.has(row.status))
       return { status: 202, json: document, headers: { Location: request.url, 'Retry-After': '5' } };
@@ -178,8 +187,7 @@ export class ManagementApi {
       statuses: known.length > 0 ? known : undefined,
       createdFrom: time('createdTimeFrom'),
       createdTo: time('createdTimeTo'),
-      startAt:
-        request.continuation === undefined ? undefined : Buffer.from(request.continuation, 'base64').toString('utf8'),
+      startAt: startOf(request.continuation),
       limit,
     };
   }
@@ -189,17 +197,15 @@ export class ManagementApi {
       const top = Math.max(1, Number(request.query.get('top') ?? PAGE) || PAGE);
       const filter = this.#filter(request, top + 1);
       const rows = this.#listed(filter, flag(request, 'showInput', true));
-      const next = rows[top]?.id;
-      const token = next === undefined ? '' : Buffer.from(next, 'utf8').toString('base64');
       return {
         status: 200,
         json: rows.slice(0, top).map((row) => row.document),
-        headers: { 'x-ms-continuation-token': token },
+        headers: { 'x-ms-continuation-token': tokenOf(rows[top]?.id) },
       };
     }
     if (request.method !== 'DELETE') return NOT_FOUND;
     if (!request.query.get('createdTimeFrom'))
-      throw new BadRequest("Please provide value for 'createdTimeFrom' parameter.");
+      return { status: 400, json: "Please provide value for 'createdTimeFrom' parameter." };
     const ids = this.#engine.store
       .list(this.#filter(request, 1_000_000))
       .filter((row) => TERMINAL.has(row.status))
@@ -238,7 +244,10 @@ export class ManagementApi {
       return this.#restart(request, row, id, operation);
     if (operation === 'raiseEvent' && eventName !== undefined) return this.#raise(request, row, id, eventName);
     if (!['terminate', 'suspend', 'resume', 'rewind'].includes(operation)) return NOT_FOUND;
-    if (!row) return operation === 'rewind' ? { status: 404, json: `No instance with ID '${id}' found.` } : NOT_FOUND;
+    if (!row)
+      return operation === 'rewind'
+        ? { status: 404, json: `No orchestration with instance ID "$${id}" found.` }
+        : NOT_FOUND;
     if (operation === 'rewind') {
       if (row.status !== 'Failed') {
         return {
@@ -269,17 +278,7 @@ export class ManagementApi {
     if (!/^application\/json\b/i.test(request.contentType ?? ''))
       return { status: 400, json: { Message: 'Only application/json request content is supported' } };
     const json = tryCompact(request.body);
-    if (json === undefined) {
-      return {
-        status: 400,
-        json: {
-          Message: 'Invalid JSON content',
-          ExceptionMessage: 'The request body is not JSON.',
-          ExceptionType: 'Newtonsoft.Json.JsonReaderException',
-          StackTrace: null,
-        },
-      };
-    }
+    if (json === undefined) return { status: 400, json: invalidJson(request.body) };
     if (!row) return NOT_FOUND;
     if (TERMINAL.has(row.status)) return { status: 410 };
     this.#engine.raiseEvent(id, eventName, json);
@@ -297,7 +296,9 @@ export class ManagementApi {
         status: 400,
         json: {
           Message: 'InstanceId does not match a valid orchestration instance.',
-          ExceptionMessage: `An orchestration with the instanceId ${id} was not found.`,
+          ExceptionMessage: `No instance with ID '${id}' was found. (Parameter 'instanceId')`,
+          ExceptionType: 'System.ArgumentException',
+          StackTrace: null,
         },
       };
     if (operation === 'restartWithOptions' && !request.query.get('newInstanceId'))
@@ -318,6 +319,8 @@ export class ManagementApi {
         json: {
           Message: 'A non-terminal instance with this instance ID already exists.',
           ExceptionMessage: `An Orchestration instance with the status ${result.status} already exists.`,
+          ExceptionType: 'DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException',
+          StackTrace: null,
         },
       };
     }
@@ -331,14 +334,12 @@ export class ManagementApi {
       const prefix = name === '' ? '@' : `@${name.toLowerCase()}@`;
       const top = Math.max(1, Number(request.query.get('top') ?? PAGE) || PAGE);
       const withState = flag(request, 'fetchState', false);
-      const rows = store
-        .entities(prefix)
-        .filter((row) => row.present === 1)
-        .slice(0, top);
+      const from = startOf(request.continuation) ?? '';
+      const rows = store.entities(prefix).filter((row) => row.present === 1 && row.id >= from);
       return {
         status: 200,
-        json: rows.map((row) => entityDocument(row, withState)),
-        headers: { 'x-ms-continuation-token': '' },
+        json: rows.slice(0, top).map((row) => entityDocument(row, withState)),
+        headers: { 'x-ms-continuation-token': tokenOf(rows[top]?.id) },
       };
     }
     if (request.method === 'GET') {
@@ -355,12 +356,21 @@ export class ManagementApi {
     let json = request.body === '' ? null : (tryCompact(request.body) ?? null);
     if (json === null && request.body !== '') {
       if (/json/i.test(request.contentType ?? 'application/json'))
-        throw new BadRequest('Could not parse JSON content.');
+        throw new BadRequest(`Could not parse JSON content: ${jsonError(request.body)}`);
       json = JSON.stringify(request.body);
     }
     this.#engine.signalEntity(entityId(name, key), request.query.get('op') ?? '', json);
     return { status: 202 };
   }
+}
+
+/** The token of a page names the first id of the next one; empty on the last page. */
+function tokenOf(next: string | undefined): string {
+  return next === undefined ? '' : Buffer.from(next, 'utf8').toString('base64');
+}
+
+function startOf(token: string | undefined): string | undefined {
+  return token === undefined ? undefined : Buffer.from(token, 'base64').toString('utf8');
 }
 
 function entityDocument(row: { id: string; updated: number; state: string | null }, withState: boolean): unknown {
@@ -386,10 +396,43 @@ function tryCompact(text: string): string | undefined {
   }
 }
 
-function compactJson(text: string): string {
-  const json = tryCompact(text);
-  if (json === undefined) throw new BadRequest('Could not parse JSON content.');
-  return json;
+/** What the extension's JSON reader says about a text; the two recorded cases, else what this platform's reader says. */
+function jsonError(text: string): string {
+  if (text === '') return "Error reading JToken from JsonReader. Path '', line 0, position 0.";
+  if (/^\s*\{\s*\w+$/.test(text))
+    return `Unexpected end while parsing unquoted property name. Path '', line 1, position ${text.length}.`;
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Number of the event that the real engine has written a second time for a non-deterministic orchestration. */
+function scheduledTwice(row: InstanceView): string | undefined {
+  const match = /^"Non-Deterministic workflow detected: .* sequence number (\d+) named .* replay instead scheduled/.exec(
+    row.output ?? '',
+  );
+  return match?.[1];
+}
+
+function sameKey(number: string): object {
+  return {
+    Message: 'One or more of the arguments submitted is incorrect',
+    ExceptionMessage: `An item with the same key has already been added. Key: TaskScheduled_${number}`,
+    ExceptionType: 'System.ArgumentException',
+    StackTrace: null,
+  };
+}
+
+function invalidJson(text: string): object {
+  return {
+    Message: 'Invalid JSON content',
+    ExceptionMessage: jsonError(text),
+    ExceptionType: 'Newtonsoft.Json.JsonReaderException',
+    StackTrace: null,
+  };
 }
 
 function hostError(message: string): object {

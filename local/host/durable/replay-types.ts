@@ -68,6 +68,8 @@ export function nonDeterminismText(
   const details = [`sequence ID ${event.EventId}`, ...(kind === 'timer' ? [] : [`name '${event.Name ?? ''}'`])].join(
     ' and ',
   );
+  if (kind === 'activity' && issued?.kind === 'activity')
+    return `Non-Deterministic workflow detected: A previous execution of this orchestration scheduled an activity task with sequence number ${event.EventId} named '${event.Name ?? ''}', but the current orchestration replay instead scheduled an activity task named '${issued.name}' with this sequence number.  Was a change made to the orchestrator code after this instance had already started running?`;
   const extra =
     kind === 'sub'
       ? ` (version '${event.Version ?? ''}', instance ID '${event.InstanceId ?? ''}')`

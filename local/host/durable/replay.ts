@@ -63,6 +63,11 @@ class Replay {
   readonly #carryOver: HistoryEvent[] = [];
   readonly #held: HistoryEvent[] = [];
   readonly #traps: { trap: string; message: string }[] = [];
+  /** Unfinished tasks of an earlier Task.any, by what they are. */
+  readonly #losers = new Map<string, TaskNode>();
+  /** Task.all compounds that the SDK has left at a first failure while the host still waits for the rest. */
+  #leftEarly = 0;
+  #drifted = false;
 
   constructor(instanceId: string, executionId: string, actions: readonly Action[], options: ReplayOptions) {
     this.#instanceId = instanceId;
@@ -121,13 +126,21 @@ class Replay {
 
   #waitForEvent(name: string, listener: (event: HistoryEvent) => void): void {
     const key = name.toLowerCase();
+    const hear = (event: HistoryEvent): void => {
+      if (event.Name !== name)
+        this.#trap(
+          'event-case',
+          `the event '${event.Name ?? ''}' was consumed by the waiter for '${name}': the engine ignores case, the SDK does not and waits on`,
+        );
+      listener(event);
+    };
     const queue = this.#buffered.get(key);
     const first = queue?.shift();
     if (queue?.length === 0) this.#buffered.delete(key);
-    if (first) return listener(first);
+    if (first) return hear(first);
     const list = this.#waiters.get(key);
-    if (list) list.push(listener);
-    else this.#waiters.set(key, [listener]);
+    if (list) list.push(hear);
+    else this.#waiters.set(key, [hear]);
   }
 
   /** Long timers run in slices; while one is in long mode every slice is at most one interval (durable-recordings/README.md, 2.4). */
@@ -155,6 +168,7 @@ class Replay {
       issue((ok) => {
         if (ok) return this.#settle(node, true);
         attempt++;
+        if (this.#leftEarly > 0) this.#drifted = true;
         // One more timer, due at once, follows the last attempt; the SDK waits for exactly that timer before it throws.
         if (attempt >= retry.maxNumberOfAttempts) {
           this.timer(this.#now, () => this.#settle(node, false));
@@ -249,8 +263,11 @@ class Replay {
   }
 
   #compound(action: Action, node: TaskNode): void {
-    const children = (action.compoundActions ?? []).map((child) => this.#build(child));
+    const list = action.compoundActions ?? [];
+    this.#checkReuse(list);
+    const children = list.map((child) => this.#build(child));
     if (action.actionType === ACTION.WhenAny) {
+      for (const [index, child] of children.entries()) if (!child.done) this.#losers.set(taskKey(list[index]), child);
       if (children.some((child) => child.done)) return this.#settle(node, true);
       for (const child of children) child.listener = () => this.#settle(node, true);
       return;
@@ -262,12 +279,32 @@ class Replay {
         children.every((child) => child.ok),
       );
     if (left === 0) return finish();
+    let leftEarly = false;
     for (const child of children) {
       if (child.done) continue;
       child.listener = () => {
         left--;
-        if (left === 0) finish();
+        if (!child.ok && !leftEarly) {
+          leftEarly = true;
+          this.#leftEarly++;
+        }
+        if (left > 0) return;
+        if (leftEarly) this.#leftEarly--;
+        finish();
       };
+    }
+  }
+
+  /** A task that lost a Task.any and is part of another compound is scheduled again (durable-recordings/README.md, 6). */
+  #checkReuse(list: readonly Action[]): void {
+    if (this.#losers.size === 0) return;
+    for (const action of list) {
+      const before = this.#losers.get(taskKey(action));
+      if (before?.done === false && action.actionType !== ACTION.WaitForExternalEvent)
+        this.#trap(
+          'task-used-twice',
+          `${describe(action)} was part of an earlier Task.any and seems to be yielded again in another compound: it is scheduled a second time and results may go to the wrong calls`,
+        );
     }
   }
 
@@ -319,7 +356,7 @@ class Replay {
       }
       case ACTION.ReleaseEntities:
         for (const target of this.#locks?.entities ?? [])
-          this.#send(target, 'release', { parent: this.#instanceId, id: this.#locks?.requestId });
+          this.#send(target, 'release', { $type: RELEASE_TYPE, parent: this.#instanceId, id: this.#locks?.requestId });
         this.#locks = undefined;
         return this.#settle(node, true);
       default:
@@ -331,6 +368,13 @@ class Replay {
     for (let action = this.#actions[this.#cursor]; action; action = this.#actions[this.#cursor]) {
       // Nothing that follows continueAsNew is looked at (durable-recordings, 07).
       if (this.#continueAsNew) break;
+      if (this.#drifted) {
+        this.#drifted = false;
+        this.#trap(
+          'retry-in-all',
+          'Task.all was left at a failure while a sibling was still retrying: the ids of both sides drift apart and the next call may get the result of that retry',
+        );
+      }
       this.#cursor++;
       const node = this.#build(action);
       if (!node.done) {
@@ -364,6 +408,11 @@ class Replay {
     const key = (event.Name ?? '').toLowerCase();
     // Waiters of one name are a stack, the last one is served first (durable-recordings, 08).
     const list = this.#waiters.get(key);
+    if ((list?.length ?? 0) > 1)
+      this.#trap(
+        'event-order',
+        `several waiters for '${event.Name ?? ''}': the one that was created last gets the event`,
+      );
     const waiter = list?.pop();
     if (list?.length === 0) this.#waiters.delete(key);
     if (waiter) return waiter(event);
@@ -413,6 +462,17 @@ class Replay {
       default:
     }
   }
+}
+
+/** What a task is, as far as the wire shows it. */
+function taskKey(action: Action | undefined): string {
+  const { actionType, functionName, input, instanceId, fireAt, operation } = action ?? { actionType: -1 };
+  return JSON.stringify([actionType, functionName, input, instanceId, fireAt, operation]);
+}
+
+function describe(action: Action): string {
+  if (action.actionType === ACTION.CreateTimer) return `the timer for ${String(action.fireAt)}`;
+  return `'${action.functionName ?? action.instanceId ?? 'a task'}'`;
 }
 
 /**

@@ -28,7 +28,7 @@ export function statusDocument(row: InstanceView, showInput: boolean): Record<st
     output: shownValue(row.output),
     createdTime: secondsText(row.created),
     lastUpdatedTime: secondsText(row.updated),
-    ...(row.version === null ? {} : { version: row.version }),
+    ...(row.version === null || row.version === '' ? {} : { version: row.version }),
   };
 }
 
@@ -47,6 +47,7 @@ export function entityAsInstance(row: EntityRow): Record<string, unknown> {
 }
 
 const HIDDEN: ReadonlySet<number> = new Set([EVENT.OrchestratorStarted, EVENT.OrchestratorCompleted]);
+const SCHEDULING: ReadonlySet<number> = new Set([EVENT.TaskScheduled, EVENT.SubOrchestrationInstanceCreated]);
 const DROPPED_FIELDS = new Set([
   'EventId',
   'IsPlayed',
@@ -71,8 +72,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = { 1: 'Completed', 3: 'Fail
 export function historyDocument(events: readonly HistoryEvent[], showOutput: boolean): Record<string, unknown>[] {
   const scheduled = new Map<number, HistoryEvent>();
   for (const event of events) {
-    if (event.EventType === EVENT.TaskScheduled || event.EventType === EVENT.SubOrchestrationInstanceCreated)
-      scheduled.set(event.EventId, event);
+    if (SCHEDULING.has(event.EventType)) scheduled.set(event.EventId, event);
   }
   const answered = new Set(events.map((event) => event.TaskScheduledId));
   const shown = (event: HistoryEvent): boolean =>
@@ -91,6 +91,7 @@ function historyRow(
   if ('Result' in event && showOutput) row['Result'] = shownValue(event.Result);
   for (const [name, value] of Object.entries(event)) if (!DROPPED_FIELDS.has(name)) row[name] = value;
   if (event.Name !== undefined && event.EventType !== EVENT.ExecutionStarted) row['Name'] = event.Name;
+  if (SCHEDULING.has(event.EventType)) row['Tags'] = null;
   row['Timestamp'] = event.Timestamp;
   if (event.EventType === EVENT.ExecutionStarted) row['FunctionName'] = event.Name;
   const origin = event.TaskScheduledId === undefined ? undefined : scheduled.get(event.TaskScheduledId);

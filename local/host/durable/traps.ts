@@ -17,7 +17,7 @@ export class Traps {
     this.#log.write({
       level: 'warning',
       category: 'Host.Durable',
-      message: `durable trap ${trap}: instance '${instanceId}': ${message}`,
+      message: `durable trap ${trap}: instance '${instanceId}': ${message} (docs/durable-traps.md#${trap})`,
     });
   }
 }

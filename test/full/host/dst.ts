@@ -29,5 +29,8 @@ async function many(from: number, count: number): Promise<number> {
   return failed;
 }
 
-const bad = values.seed === undefined ? await many(Number(values.from ?? 1), Number(values.seeds ?? 1000)) : await one(Number(values.seed));
+const bad =
+  values.seed === undefined
+    ? await many(Number(values.from ?? 1), Number(values.seeds ?? 1000))
+    : await one(Number(values.seed));
 process.exitCode = bad > 0 ? 1 : 0;

@@ -83,7 +83,9 @@ test.skipIf(!present()).for(['json', 'yaml'] as const)(
       env: { ...process.env, HOME: folder },
     });
     expect(stdout.trim().split('\n')).toHaveLength(documents.length);
-    expect(stdout).toContain('kubeadmcontrolplane.controlplane.cluster.x-k8s.io/demo-control-plane serverside-applied (server dry run)');
+    expect(stdout).toContain(
+      'kubeadmcontrolplane.controlplane.cluster.x-k8s.io/demo-control-plane serverside-applied (server dry run)',
+    );
     rmSync(folder, { recursive: true, force: true });
   },
 );

@@ -17,7 +17,9 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2024-11-01',
   ],
   'microsoft.network': [
+    '2018-09-01',
     '2019-09-01',
+    '2020-06-01',
     '2020-11-01',
     '2021-02-01',
     '2021-05-01',
@@ -30,6 +32,7 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2024-01-01',
     '2024-03-01',
     '2024-05-01',
+    '2024-06-01',
     '2024-07-01',
     '2024-10-01',
     '2025-01-01',

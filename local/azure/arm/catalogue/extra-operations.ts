@@ -9,6 +9,27 @@ const VAULT =
 const LOCK = '/{scope}/providers/Microsoft.Authorization/locks/{lockName}';
 const POLICY = '/{scope}/providers/Microsoft.Authorization/policyAssignments';
 
+const NETWORK =
+  '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Network';
+const ZONE = `${NETWORK}/privateDnsZones/{privateZoneName}`;
+const LINK = `${ZONE}/virtualNetworkLinks/{virtualNetworkLinkName}`;
+const ENDPOINT = `${NETWORK}/privateEndpoints/{privateEndpointName}`;
+const ZONE_GROUP = `${ENDPOINT}/privateDnsZoneGroups/{privateDnsZoneGroupName}`;
+const DENY = '/{scope}/providers/Microsoft.Authorization/denyAssignments';
+
+/** GET, PUT, DELETE (and PATCH) of a resource, and the list of its siblings. */
+function resource(path: string, version: string, patch = false): readonly SurfaceOperation[] {
+  const collection = path.slice(0, path.lastIndexOf('/'));
+  const methods = ['GET', 'PUT', 'DELETE', ...(patch ? ['PATCH'] : [])];
+  return [
+    ...methods.map((method) => operation(method, path, version)),
+    operation('GET', collection, version, ['$top', '$recordsetnamesuffix']),
+  ];
+}
+
+/** Types of record sets in a private zone. */
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'PTR', 'SOA', 'SRV', 'TXT'] as const;
+
 /** Operations of kinds whose SDK package is not a dependency of Capstan. Bodies of these are not checked property by property. */
 export const EXTRA_OPERATIONS: readonly SurfaceOperation[] = [
   operation('GET', '/subscriptions', '2022-12-01'),
@@ -26,4 +47,11 @@ export const EXTRA_OPERATIONS: readonly SurfaceOperation[] = [
   operation('GET', LOCK.replace('/{lockName}', ''), '2020-05-01', ['$filter']),
   operation('GET', POLICY, '2023-04-01', ['$filter', '$top']),
   operation('GET', `${POLICY}/{policyAssignmentName}`, '2023-04-01'),
+  operation('GET', DENY, '2022-04-01', ['$filter']),
+  operation('GET', `${DENY}/{denyAssignmentId}`, '2022-04-01'),
+  ...resource(ZONE, '2024-06-01', true),
+  ...resource(LINK, '2024-06-01', true),
+  ...RECORD_TYPES.flatMap((type) => resource(`${ZONE}/${type}/{relativeRecordSetName}`, '2024-06-01')),
+  ...resource(ENDPOINT, '2026-01-01'),
+  ...resource(ZONE_GROUP, '2026-01-01'),
 ];

@@ -54,8 +54,9 @@ export function checkLocation(kind: Kind, body: JsonObject, existing: Resource |
       { cause: 'gateway' },
     );
   }
-  if (!LOCATIONS.some((known) => known.name === location)) {
-    const list = LOCATIONS.map((known) => known.name).join(',');
+  const known = kind.global === true ? ['global'] : LOCATIONS.map(({ name: region }) => region);
+  if (!known.includes(location)) {
+    const list = known.join(',');
     throw new ArmError(
       400,
       'LocationNotAvailableForResourceType',

@@ -142,6 +142,7 @@ function store(world: World, call: Call, kind: Kind, request: PutRequest, prepar
     ...(created ? kind.createdHeaders?.(resource) : {}),
   };
   const current = world.store.get(id.key) ?? resource;
+  if (profile.body === 'braces') return jsonReply(profile.status, {}, headers);
   return profile.body === 'empty'
     ? emptyReply(profile.status, headers)
     : jsonReply(profile.status, wireOf(world, current), headers);

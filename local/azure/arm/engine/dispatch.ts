@@ -34,7 +34,7 @@ export interface Dispatch {
 }
 
 const POLL =
-  /^\/subscriptions\/[^/]+\/(?:providers\/[^/]+\/locations\/[^/]+\/(?<segment>operations|operationResults|asyncoperations|DiskOperations|capsOperations)|(?<group>operationresults))\/(?<id>[^/]+)$/iu;
+  /^\/subscriptions\/[^/]+(?:\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/(?<dns>privateDnsOperation(?:Statuses|Results))|\/providers\/[^/]+\/locations\/[^/]+\/(?<segment>operations|operationResults|asyncoperations|DiskOperations|capsOperations)|\/(?<group>operationresults))\/(?<id>[^/]+)$/iu;
 
 /** Answers one authenticated request; `headers` collects the rate-limit headers. Throws ArmError for a refusal. */
 export function dispatch(
@@ -57,7 +57,13 @@ export function dispatch(
   if (operation.body !== undefined)
     countRefusals(on, request, address, () => checkShape(body, operation.body ?? '', address.provider));
   checkRegistration(on, request, address);
-  return answer(on, { request, principal, version, body, fault }, address, operation);
+  try {
+    return answer(on, { request, principal, version, body, fault }, address, operation);
+  } catch (error) {
+    if (error instanceof ArmError && error.extras.unmodelled === true)
+      on.unmodelled.add(request.method, address.template, error.code, request.rawUrl);
+    throw error;
+  }
 }
 
 /** Names the caller and the front region on about half of the answers (azure-recordings/README.md, Throttling and headers). */
@@ -119,9 +125,10 @@ function pollOperation(
     }),
   );
   checkSignature(world, operation, request.query);
-  const segment = (poll['segment'] ?? poll['group'] ?? '').toLowerCase();
+  const segment = (poll['segment'] ?? poll['group'] ?? poll['dns'] ?? '').toLowerCase();
   const isResult =
-    segment === 'operationresults' || segment === 'asyncoperations' || request.query.get('monitor') === 'true';
+    segment === 'operationresults' ||
+    segment === 'privatednsoperationresults' || segment === 'asyncoperations' || request.query.get('monitor') === 'true';
   return isResult ? resultReply(world, operation) : statusReply(world, operation);
 }
 
@@ -271,7 +278,9 @@ function authorizeCall(
   operation: SurfaceOperation,
 ): void {
   const action = actionOf(method, address, operation);
-  if (action !== undefined) authorize(world, principal, action, address.path);
+  // Conditions of role assignments look at the body, which the handler checks.
+  const conditional = action !== undefined && /\/roleAssignments\/(?:write|delete)$/iu.test(action);
+  if (action !== undefined) authorize(world, principal, action, address.path, conditional ? 'later' : {});
 }
 
 function parseBody(on: Dispatch, request: AzureRequest, address: Address): JsonObject {

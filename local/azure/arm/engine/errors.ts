@@ -10,6 +10,8 @@ export interface ArmErrorExtras {
   /** Seconds, or any text for fault injection. */
   readonly retryAfter?: number | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Azure would have done it: the refusal is counted. */
+  readonly unmodelled?: true;
 }
 
 /** A refusal in ARM's own form: HTTP status and `{ "error": { "code", "message", ... } }`. */

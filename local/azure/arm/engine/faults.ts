@@ -18,7 +18,7 @@ import type { AzureRequest } from '../../service.ts';
  * | `token-expired`   | 401 ExpiredAuthenticationToken                                                             | no       |
  *
  * `match`: `method`, `path` (regular expression over the path, no letter case), `resource` (part of the path, no letter
- * case), `nth` (only the nth matching request, from 1), `probability` (0..1, reproducible). `times`: how often the rule
+ * case), `caller` (object id in the bearer token), `nth` (only the nth matching request, from 1), `probability` (0..1, reproducible). `times`: how often the rule
  * applies (default 1; 0 = for ever).
  */
 const detailSchema = z.strictObject({ code: z.string(), message: z.string(), target: z.string().optional() });
@@ -59,6 +59,7 @@ export const faultRuleSchema = z.strictObject({
       method: z.string().optional(),
       path: z.string().optional(),
       resource: z.string().optional(),
+      caller: z.string().optional(),
       nth: z.int().min(1).optional(),
       probability: z.number().min(0).max(1).optional(),
     })
@@ -86,6 +87,13 @@ export interface Faults {
   clear(): void;
 }
 
+/** Object id in a bearer token, unverified: the rule comes before the sign-in. */
+function callerIn(request: AzureRequest): string | undefined {
+  const claims = request.headers['authorization']?.split('.')[1];
+  const text = Buffer.from(claims ?? '', 'base64url').toString('utf8');
+  return /"oid":"([^"]+)"/u.exec(text)?.[1]?.toLowerCase();
+}
+
 /**
  * @param draw reproducible number in [0, 1) for rules with a probability
  */
@@ -108,6 +116,7 @@ export function createFaults(draw: (...words: readonly string[]) => number): Fau
         if (entry.path !== undefined && !entry.path.test(request.path)) continue;
         if (match.resource !== undefined && !request.path.toLowerCase().includes(match.resource.toLowerCase()))
           continue;
+        if (match.caller !== undefined && callerIn(request) !== match.caller.toLowerCase()) continue;
         entry.matched += 1;
         if (match.nth !== undefined && entry.matched !== match.nth) continue;
         if (

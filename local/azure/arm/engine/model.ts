@@ -49,7 +49,8 @@ export interface Profile {
   readonly seconds: number;
   /** provisioningState meanwhile. */
   readonly state?: 'Creating' | 'Updating' | 'Deleting' | 'ResolvingDns';
-  readonly body: 'resource' | 'empty';
+  /** What the first answer holds; `braces` is an object without members. */
+  readonly body: 'resource' | 'empty' | 'braces';
 }
 
 /** A PUT that passed the general checks. */
@@ -118,6 +119,8 @@ export interface Kind {
   readonly etags: boolean;
   /** Whether bodies carry `properties.provisioningState`. */
   readonly states: boolean;
+  /** True when the resource has the location `global` instead of a region. */
+  readonly global?: boolean;
   readonly create: Profile | ((draw: number) => Profile);
   readonly update: Profile;
   readonly delete: Profile;

@@ -29,6 +29,8 @@ function styleOf(type: string): Style {
   if (lower.startsWith('microsoft.compute')) return { status: 'operations', result: 'operations', compute: true };
   if (lower.startsWith('microsoft.storage'))
     return { status: 'asyncoperations', result: 'asyncoperations', compute: false };
+  if (lower.startsWith('microsoft.network/privatednszones'))
+    return { status: 'privateDnsOperationStatuses', result: 'privateDnsOperationResults', compute: false };
   return { status: 'operations', result: 'operationResults', compute: false };
 }
 
@@ -92,7 +94,9 @@ export function operationUrl(world: World, operation: Operation, form: 'status' 
   const ticks = (EPOCH_TICKS + BigInt(Math.round(world.clock.now() * 1000)) * 10n).toString();
   const group = operation.kind === 'delete-group';
   const provider = operation.type.split('/')[0] ?? '';
-  const path = group
+  const path = style.status.startsWith('privateDns')
+    ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
+    : group
     ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
     : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
   const monitor = form === 'result' && (style.compute || style.status === 'asyncoperations');

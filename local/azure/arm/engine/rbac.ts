@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { BUILT_IN_ROLES, type Role } from '../catalogue/roles.ts';
 import type { Principal } from '../../service.ts';
+import { type ConditionContext, evaluateCondition } from './abac.ts';
 import { ArmError } from './errors.ts';
 import { isWithin, nameOf } from './ids.ts';
 import { at, number, object, objects, strings, text } from './json.ts';
@@ -30,17 +32,27 @@ export function findRole(world: World, roleGuid: string): Role | undefined {
   return undefined;
 }
 
-/** Roles that a principal holds at a scope, assignments above it and the propagation delay included. */
-export function rolesAt(world: World, objectId: string, scope: string): Role[] {
-  const roles: Role[] = [];
+/** A role that a principal holds, with the condition under which it counts. */
+interface Grant {
+  readonly role: Role;
+  readonly condition: string | undefined;
+}
+
+function grantsAt(world: World, objectId: string, scope: string): Grant[] {
+  const grants: Grant[] = [];
   for (const assignment of world.store.ofType(ROLE_ASSIGNMENTS)) {
     if (text(at(assignment.body, 'properties', 'principalId'))?.toLowerCase() !== objectId.toLowerCase()) continue;
     if (!isWithin(scope, text(at(assignment.body, 'properties', 'scope')) ?? '')) continue;
     if ((number(assignment.hidden['effectiveAt']) ?? 0) > world.clock.now()) continue;
     const role = findRole(world, nameOf(text(at(assignment.body, 'properties', 'roleDefinitionId')) ?? ''));
-    if (role !== undefined) roles.push(role);
+    if (role !== undefined) grants.push({ role, condition: text(at(assignment.body, 'properties', 'condition')) });
   }
-  return roles;
+  return grants;
+}
+
+/** Roles that a principal holds at a scope, assignments above it and the propagation delay included. */
+export function rolesAt(world: World, objectId: string, scope: string): Role[] {
+  return grantsAt(world, objectId, scope).map((grant) => grant.role);
 }
 
 const patterns = new Map<string, RegExp>();
@@ -56,12 +68,66 @@ export function matchesAction(pattern: string, action: string): boolean {
   return expression.test(action);
 }
 
-/** Whether a principal may do an action of the control plane at a scope. */
-export function allowsAction(world: World, objectId: string, action: string, scope: string): boolean {
-  return rolesAt(world, objectId, scope).some(
-    (role) =>
+/** Attributes for conditions; `later`: they are in the body, which is read after the first check. */
+export type ConditionAttributes = Pick<ConditionContext, 'request' | 'resource'> | 'later';
+
+/** Whether a principal may do an action of the control plane at a scope, conditions of its role assignments included. */
+export function allowsAction(
+  world: World,
+  objectId: string,
+  action: string,
+  scope: string,
+  attributes: ConditionAttributes = {},
+): boolean {
+  return grantsAt(world, objectId, scope).some(
+    ({ role, condition }) =>
       role.actions.some((pattern) => matchesAction(pattern, action)) &&
-      !role.notActions.some((pattern) => matchesAction(pattern, action)),
+      !role.notActions.some((pattern) => matchesAction(pattern, action)) &&
+      (condition === undefined || attributes === 'later' || evaluateCondition(condition, { action, ...attributes })),
+  );
+}
+
+/** A deny assignment, set through `POST /_simulator/faults` as `{ "denyAssignment": { ... } }`: Azure lets only itself make them. */
+export const denyAssignmentSchema = z.strictObject({
+  name: z.uuid(),
+  displayName: z.string().default('Deny assignment of the simulation'),
+  scope: z.string(),
+  actions: z.array(z.string()).min(1),
+  notActions: z.array(z.string()).default([]),
+  /** Object ids; absent: everyone. */
+  principals: z.array(z.string()).optional(),
+  excludePrincipals: z.array(z.string()).default([]),
+});
+
+export type DenyAssignment = z.infer<typeof denyAssignmentSchema>;
+
+export function denyAssignments(world: World): readonly DenyAssignment[] {
+  return z.array(denyAssignmentSchema).parse(world.store.setting('denyAssignments') ?? []);
+}
+
+/** Id under which a deny assignment is visible. */
+export function denyAssignmentId({ scope, name }: DenyAssignment): string {
+  return `${scope}/providers/Microsoft.Authorization/denyAssignments/${name}`;
+}
+
+/** Refuses what a deny assignment denies, whatever roles the caller has. */
+function checkDenied(world: World, principal: Principal, action: string, scope: string): void {
+  if (world.store.setting('denyAssignments') === undefined) return;
+  const id = principal.objectId.toLowerCase();
+  const deny = denyAssignments(world).find(
+    (entry) =>
+      isWithin(scope, entry.scope) &&
+      (entry.principals?.some((one) => one.toLowerCase() === id) ?? true) &&
+      !entry.excludePrincipals.some((one) => one.toLowerCase() === id) &&
+      entry.actions.some((pattern) => matchesAction(pattern, action)) &&
+      !entry.notActions.some((pattern) => matchesAction(pattern, action)),
+  );
+  if (deny === undefined) return;
+  throw new ArmError(
+    403,
+    'DenyAssignmentAuthorizationFailed',
+    `The client '${principal.clientId}' with object id '${principal.objectId}' has permission to perform action '${action}' on scope '${scope}'; however, the access is denied because of the deny assignment with name '${deny.displayName}' and Id '${deny.name.replaceAll('-', '')}' at scope '${deny.scope}'.`,
+    { cause: 'gateway' },
   );
 }
 
@@ -80,8 +146,17 @@ export function allowsDataAction(world: World, objectId: string, dataAction: str
 }
 
 /** Refuses with 403 AuthorizationFailed, naming client, action and scope. */
-export function authorize(world: World, principal: Principal, action: string, scope: string): void {
-  if (allowsAction(world, principal.objectId, action, scope)) return;
+export function authorize(
+  world: World,
+  principal: Principal,
+  action: string,
+  scope: string,
+  attributes: ConditionAttributes = {},
+): void {
+  if (allowsAction(world, principal.objectId, action, scope, attributes)) {
+    checkDenied(world, principal, action, scope);
+    return;
+  }
   throw new ArmError(
     403,
     'AuthorizationFailed',

@@ -1,11 +1,21 @@
 import { BUILT_IN_ROLES, type Role } from '../catalogue/roles.ts';
+import { ConditionError, evaluateCondition } from '../engine/abac.ts';
 import { ArmError, emptyReply, groupNotFound, jsonReply } from '../engine/errors.ts';
 import { checkLocks, LOCKS, policies, policyAssignmentId } from '../engine/governance.ts';
 import { groupKeyOf, isWithin, nameOf } from '../engine/ids.ts';
 import { at, type JsonObject, number, object, strings, text } from '../engine/json.ts';
 import type { Call, Kind, World } from '../engine/model.ts';
 import { pageReply } from '../engine/paging.ts';
-import { findRole, ROLE_ASSIGNMENTS, ROLE_DEFINITIONS, rolesAt } from '../engine/rbac.ts';
+import {
+  authorize,
+  type DenyAssignment,
+  denyAssignmentId,
+  denyAssignments,
+  findRole,
+  ROLE_ASSIGNMENTS,
+  ROLE_DEFINITIONS,
+  rolesAt,
+} from '../engine/rbac.ts';
 import type { Address } from '../engine/routes.ts';
 import type { Resource } from '../engine/store.ts';
 import { wireOf } from '../engine/view.ts';
@@ -112,6 +122,10 @@ function putRoleAssignment(world: World, call: Call, address: Address) {
       `The specified role definition with ID '${nameOf(roleDefinitionId)}' does not exist.`,
     );
   checkPrincipal(world, principalId, principalType);
+  checkCondition(properties);
+  authorize(world, call.principal, `${ROLE_ASSIGNMENTS}/write`, address.path, {
+    request: attributesOf(roleDefinitionId, principalId, principalType),
+  });
   const existing = world.store.get(address.path.toLowerCase());
   const before = object(existing?.body['properties']);
   if (
@@ -167,6 +181,30 @@ function putRoleAssignment(world: World, call: Call, address: Address) {
     { effectiveAt: existing === undefined ? effectiveAt : (existing.hidden['effectiveAt'] ?? effectiveAt) },
   );
   return jsonReply(201, wireOf(world, resource));
+}
+
+/** Attributes that conditions compare. */
+function attributesOf(roleDefinitionId: string, principalId: string, principalType = 'ServicePrincipal') {
+  return { RoleDefinitionId: nameOf(roleDefinitionId), PrincipalId: principalId, PrincipalType: principalType };
+}
+
+/** Refuses a condition that cannot be evaluated here, so that none is silently ignored. */
+function checkCondition(properties: JsonObject): void {
+  const condition = text(properties['condition']);
+  if (condition === undefined) return;
+  if (text(properties['conditionVersion']) !== '2.0')
+    throw new ArmError(400, 'InvalidConditionVersion', "A condition needs 'conditionVersion' with the value '2.0'.");
+  try {
+    evaluateCondition(condition, { action: '' });
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    throw new ArmError(
+      501,
+      'NotModelledBySimulator',
+      `${error.message} The simulated Azure evaluates conditions on role assignments: ActionMatches, RoleDefinitionId, PrincipalId, PrincipalType.`,
+      { unmodelled: true },
+    );
+  }
 }
 
 function absentAssignment(name: string): ArmError {
@@ -353,6 +391,23 @@ function policyWires(world: World, scope: string): JsonObject[] {
   });
 }
 
+function denyWire(deny: DenyAssignment): JsonObject {
+  const everyone = [{ id: '00000000-0000-0000-0000-000000000000', type: 'SystemDefined' }];
+  return {
+    id: denyAssignmentId(deny),
+    name: deny.name,
+    type: 'Microsoft.Authorization/denyAssignments',
+    properties: {
+      denyAssignmentName: deny.displayName,
+      scope: deny.scope,
+      permissions: [{ actions: deny.actions, notActions: deny.notActions, dataActions: [], notDataActions: [] }],
+      principals: deny.principals?.map((id) => ({ id, type: 'ServicePrincipal' })) ?? everyone,
+      excludePrincipals: deny.excludePrincipals.map((id) => ({ id, type: 'ServicePrincipal' })),
+      isSystemProtected: true,
+    },
+  };
+}
+
 const AT = '/{scope}/providers/microsoft.authorization';
 
 export const authorizationHandlers: Handlers = {
@@ -362,10 +417,14 @@ export const authorizationHandlers: Handlers = {
     if (resource === undefined) throw absentAssignment(address.names[0] ?? '');
     return jsonReply(200, wireOf(world, resource));
   },
-  [`DELETE ${AT}/roleassignments/{}`](world, _call, address) {
+  [`DELETE ${AT}/roleassignments/{}`](world, call, address) {
     checkLocks(world, address.scope, 'delete');
     const resource = world.store.get(address.path.toLowerCase());
     if (resource === undefined) return emptyReply(204);
+    const { roleDefinitionId, principalId, principalType } = object(resource.body['properties']);
+    authorize(world, call.principal, `${ROLE_ASSIGNMENTS}/delete`, address.path, {
+      resource: attributesOf(text(roleDefinitionId) ?? '', text(principalId) ?? '', text(principalType)),
+    });
     const wire = wireOf(world, resource);
     world.store.remove(resource.key);
     return jsonReply(200, wire);
@@ -396,6 +455,20 @@ export const authorizationHandlers: Handlers = {
         notDataActions: [],
       })),
     });
+  },
+  [`GET ${AT}/denyassignments`]: (world, call, address) =>
+    pageReply(
+      world,
+      call.request,
+      denyAssignments(world)
+        .filter(({ scope }) => isWithin(scope, address.scope) || isWithin(address.scope, scope))
+        .map(denyWire),
+    ),
+  [`GET ${AT}/denyassignments/{}`](world, _call, address) {
+    const found = denyAssignments(world).find(({ name }) => name === address.names[0]?.toLowerCase());
+    if (found === undefined)
+      throw new ArmError(404, 'DenyAssignmentNotFound', `The deny assignment '${address.names[0] ?? ''}' is not found.`);
+    return jsonReply(200, denyWire(found));
   },
   [`GET ${AT}/locks`]: listLocks,
   [`PUT ${AT}/locks/{}`]: putLock,

@@ -8,11 +8,14 @@ import { galleries, galleryImages, galleryImageVersions, images } from './images
 import { loadBalancers } from './loadBalancers.ts';
 import { networkInterfaces } from './networkInterfaces.ts';
 import { networkSecurityGroups, routeTables } from './networkSecurityGroups.ts';
+import { privateDnsKinds } from './privateDns.ts';
+import { privateDnsZoneGroups, privateEndpoints } from './privateEndpoints.ts';
 import { natGateways, publicIPAddresses } from './publicAddresses.ts';
 import { groupHandlers, resourceGroups } from './resourceGroups.ts';
 import { storageAccounts } from './storageAccounts.ts';
 import { storageHandlers } from './storageHandlers.ts';
 import { subscriptionHandlers } from './subscriptions.ts';
+import { guestHandlers } from './machineGuest.ts';
 import { virtualMachines } from './virtualMachines.ts';
 import { virtualNetworks } from './virtualNetworks.ts';
 
@@ -35,6 +38,9 @@ const ALL: readonly Kind[] = [
   storageAccounts,
   userAssignedIdentities,
   vaults,
+  privateEndpoints,
+  privateDnsZoneGroups,
+  ...privateDnsKinds,
   ...extensionKinds,
 ];
 
@@ -48,4 +54,5 @@ export const HANDLERS: Handlers = {
   ...catalogueHandlers,
   ...storageHandlers,
   ...authorizationHandlers,
+  ...guestHandlers,
 };

@@ -1,0 +1,126 @@
+/**
+ * Benchmark of the embedded host: node bench/host/main.ts [--json FILE] [--peer restate|dbos …] [--durability process|power]
+ * [--rounds 3] [--only WORKLOAD]. Peers are installed into a temporary folder and run the same work in the same run,
+ * interleaved round by round. Numbers are medians of rounds with the least and the greatest.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Capstan } from './capstan.ts';
+import { Dbos } from './dbos.ts';
+import { quantile, timed, type Peer, type Row } from './peer.ts';
+import { measureQueue } from './queue.ts';
+import { Restate } from './restate.ts';
+
+const text = { type: 'string' } as const;
+const { values } = parseArgs({
+  options: { json: text, peer: { type: 'string', multiple: true }, durability: text, rounds: text, only: text },
+});
+const rounds = Number(values.rounds ?? 3);
+const only = new RegExp(values.only ?? '');
+const folder = mkdtempSync(path.join(tmpdir(), 'bench-host-'));
+const samples = new Map<string, { row: Omit<Row, 'n' | 'median' | 'min' | 'max'>; values: number[] }>();
+
+function record(workload: string, peer: string, unit: string, value: number): void {
+  const key = `${workload} ${peer}`;
+  const known = samples.get(key) ?? { row: { workload, peer, unit }, values: [] };
+  known.values.push(value);
+  samples.set(key, known);
+}
+
+/** 200 one after the other: median and 99th percentile of this round. */
+async function oneStep(peer: Peer): Promise<void> {
+  for (let warm = 0; warm < 30; warm++) await peer.oneStep();
+  const times: number[] = [];
+  for (let n = 0; n < 200; n++) times.push(await timed(async () => peer.oneStep()));
+  record('one-step-p50-ms', peer.name, 'ms', quantile(times, 0.5));
+  record('one-step-p99-ms', peer.name, 'ms', quantile(times, 0.99));
+}
+
+/** 1,000 one-step runs, 50 at any time. */
+async function throughput(peer: Peer): Promise<void> {
+  let left = 1000;
+  const client = async (): Promise<void> => {
+    while (left-- > 0) await peer.oneStep();
+  };
+  const ms = await timed(async () => Promise.all(Array.from({ length: 50 }, async () => client())));
+  record('throughput-per-s', peer.name, '1/s', 1000 / (ms / 1000));
+}
+
+async function large(peer: Peer, workload: string, times: number, work: () => Promise<void>): Promise<void> {
+  const measured: number[] = [];
+  for (let n = 0; n < times; n++) measured.push(await timed(work));
+  record(workload, peer.name, 'ms', quantile(measured, 0.5));
+}
+
+type Workload = readonly [name: string, run: (peer: Peer) => Promise<void>];
+
+const WORKLOADS: readonly Workload[] = [
+  ['one-step', oneStep],
+  ['throughput', throughput],
+  ['fan-out-100', async (peer) => large(peer, 'fan-out-100-ms', 10, async () => peer.fanOut(100))],
+  ['fan-out-1000', async (peer) => large(peer, 'fan-out-1000-ms', 3, async () => peer.fanOut(1000))],
+  ['fan-out-4000', async (peer) => large(peer, 'fan-out-4000-ms', 1, async () => peer.fanOut(4000))],
+  ['sequence-100', async (peer) => large(peer, 'sequence-100-ms', 10, async () => peer.sequence(100))],
+  ['sequence-1000', async (peer) => large(peer, 'sequence-1000-ms', 1, async () => peer.sequence(1000))],
+  ['resume', async (peer) => record('resume-ms', peer.name, 'ms', await peer.resume())],
+];
+
+async function measureIdle(mode: 'process' | 'power'): Promise<void> {
+  const host = new Capstan(path.join(folder, `idle-${Math.random()}`), mode);
+  await host.start();
+  // What the first instances load stays; it is not part of an instance.
+  await host.idle(200);
+  const before = host.memory();
+  await host.idle(1000);
+  record('idle-1000-mib', 'capstan', 'MiB', host.memory() - before);
+  await host.stop();
+}
+
+function rows(): Row[] {
+  return [...samples.values()].map(({ row, values }) => {
+    const round = (value: number): number => Math.round(value * 100) / 100;
+    return { ...row, n: values.length, median: round(quantile(values, 0.5)), min: round(Math.min(...values)), max: round(Math.max(...values)) };
+  });
+}
+
+function print(peers: readonly Peer[]): void {
+  const cpu = cpus();
+  console.log(`\nmachine: ${cpu.length} x ${cpu[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg().map((one) => one.toFixed(1)).join(' ')}, Node ${process.version}`);
+  for (const peer of peers) console.log(`${peer.name}: ${peer.durability}`);
+  console.log(`\n${'workload'.padEnd(22)}${'peer'.padEnd(10)}${'n'.padStart(4)}${'median'.padStart(11)}${'min'.padStart(11)}${'max'.padStart(11)}  unit`);
+  for (const row of rows()) {
+    const numbers = [row.median, row.min, row.max].map((value) => value.toFixed(2).padStart(11)).join('');
+    console.log(`${row.workload.padEnd(22)}${row.peer.padEnd(10)}${String(row.n).padStart(4)}${numbers}  ${row.unit}`);
+  }
+}
+
+async function main(): Promise<void> {
+  const mode = values.durability === 'power' ? 'power' : 'process';
+  const capstan = new Capstan(path.join(folder, 'capstan'), mode);
+  const peers: Peer[] = [capstan];
+  if (values.peer?.includes('restate') === true) peers.push(new Restate(path.join(folder, 'restate')));
+  if (values.peer?.includes('dbos') === true) peers.push(new Dbos(path.join(folder, 'dbos')));
+  try {
+    for (const peer of peers) await peer.start();
+    record('start-ms', 'capstan', 'ms', capstan.startMs);
+    for (let round = 1; round <= rounds; round++) {
+      for (const [name, run] of WORKLOADS.filter(([name]) => only.test(name))) {
+        for (const peer of peers) {
+          await run(peer);
+          console.log(`round ${round} of ${rounds}: ${name} ${peer.name}`);
+        }
+      }
+    }
+    if (only.test('queue')) for (const ms of await measureQueue(path.join(folder, 'queue'), mode, rounds * 10)) record('queue-to-activity-ms', 'capstan', 'ms', ms);
+    if (only.test('idle')) for (let round = 0; round < rounds; round++) await measureIdle(mode);
+  } finally {
+    for (const peer of peers) await peer.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+  print(peers);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows(), undefined, 2)}\n`);
+}
+
+await main();

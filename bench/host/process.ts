@@ -1,0 +1,47 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+
+/** A child process that has said that it is ready. */
+export interface Started {
+  readonly child: ChildProcess;
+  /** What matched in its output. */
+  readonly match: RegExpExecArray;
+  /** Kills the process and its children, and waits until it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts a command in its own process group and waits for a line of its output; rejects with the output when it ends before. */
+export async function startProcess(
+  command: string,
+  args: readonly string[],
+  options: { ready: RegExp; cwd?: string; env?: NodeJS.ProcessEnv },
+): Promise<Started> {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: { PATH: process.env['PATH'], ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  let log = '';
+  const match = await new Promise<RegExpExecArray>((resolve, reject) => {
+    let done = false;
+    const look = (chunk: Buffer): void => {
+      if (done) return;
+      log += chunk.toString();
+      const found = options.ready.exec(log);
+      if (found) {
+        done = true;
+        resolve(found);
+      }
+    };
+    child.stdout.on('data', look);
+    child.stderr.on('data', look);
+    child.once('close', (code) => reject(new Error(`${command} ${args[0] ?? ''} ended with ${code}: ${log.slice(-2000)}`)));
+    child.once('error', reject);
+  });
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) process.kill(-child.pid, signal);
+    await exited;
+  };
+  return { child, match, kill };
+}
