@@ -18,7 +18,9 @@ defineActivity(
     await recordEvent(work.store, input, 'end', {
       type: failure === undefined ? 'operation.done' : 'operation.failed',
       sentence:
-        failure === undefined ? `Cluster ${name} is ${phase}` : `The ${kind} of cluster ${name} failed: ${failure.message}`,
+        failure === undefined
+          ? `Cluster ${name} is ${phase}`
+          : `The ${kind} of cluster ${name} failed: ${failure.message}`,
       ...(failure === undefined ? {} : { error: failure }),
     });
     const ended = (head: ClusterHead): ClusterHead => ({

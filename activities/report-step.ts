@@ -11,7 +11,10 @@ defineActivity(
     const { store, ref } = work;
     const { step, report } = input;
     const summary =
-      report.state === 'done' && report.sentence === undefined && work.head.planSha !== undefined
+      report.state === 'done' &&
+      report.sentence === undefined &&
+      work.head.planSha !== undefined &&
+      work.head.operation.kind !== 'delete'
         ? stepSummary(await work.plan(), step)
         : undefined;
     const now = new Date().toISOString();

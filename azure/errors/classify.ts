@@ -72,6 +72,8 @@ function isPassing(failure: AzureFailure): boolean {
   if (failure.transport !== undefined) return !/Credential|Authentication/i.test(failure.transport);
   if (waitingCodes.has(failure.code) || failure.innerCodes.some((code) => waitingCodes.has(code))) return true;
   if (failure.asynchronous) return false;
+  // Compute's answer to two writes at once; other conflicts carry codes of their own.
+  if (failure.code === 'Conflict' && /concurrent request/i.test(failure.message)) return true;
   return failure.status === 429 || failure.status === 408 || (failure.status ?? 0) >= 500;
 }
 

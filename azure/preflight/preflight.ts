@@ -1,11 +1,12 @@
 import type { Outcome } from '#domain/outcome.ts';
+import { criticalPath } from '#domain/plan/estimate.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { untilHalted } from '../halt.ts';
 import type { PreflightCheck, PreflightReport } from '../types.ts';
 import { addressCheck, coreChecks, nameCheck, passed, sizeChecks, versionCheck } from './checks.ts';
 import { machineResourceCount } from './demand.ts';
-import { criticalPath } from './duration.ts';
+
 import { type Existing, readExisting } from './existing.ts';
 import { galleryCheck } from './gallery-check.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
@@ -49,24 +50,19 @@ export function preflight(
         versionCheck(plan, facts),
       );
     }
-    return report(plan, facts, existing, checks);
+    return report(plan, existing, checks);
   };
   return untilHalted(() => connection.withReads(plan.azure.subscriptionId, usualReads, sequence));
 }
 
-function report(
-  plan: ClusterPlan,
-  facts: AzureFacts,
-  existing: Existing,
-  checks: readonly PreflightCheck[],
-): PreflightReport {
+function report(plan: ClusterPlan, existing: Existing, checks: readonly PreflightCheck[]): PreflightReport {
   const resources = plan.resources.map(({ key, id, kind }) => {
     const action: '+' | '=' = existing.keys.has(key) ? '=' : '+';
     return { key, id, kind, action };
   });
   const planned = resources.filter((resource) => resource.action === '+').length;
   const later = existing.machineSizes.length === 0 ? machineResourceCount(plan) : 0;
-  const path = criticalPath(plan, facts);
+  const path = criticalPath(plan);
   const failed = checks.filter((check) => !check.ok).length;
   const total = planned + later;
   const sentence =

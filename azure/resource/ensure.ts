@@ -142,7 +142,12 @@ function judge<Body>(work: Work<Body>, failure: AzureFailure, keep: { readonly o
   });
   if (verdict.kind === 'failed') return failed(verdict.error);
   const { operation: _dropped, ...rest } = state;
-  const next = { ...rest, ...keep, attempt: state.attempt + (failure.asynchronous || verdict.unsent === true ? 0 : 1), failures };
+  const next = {
+    ...rest,
+    ...keep,
+    attempt: state.attempt + (failure.asynchronous || verdict.unsent === true ? 0 : 1),
+    failures,
+  };
   return wait(verdict.retryAfter, next, `${verbing(work)}: ${verdict.reason}`);
 }
 

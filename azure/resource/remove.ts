@@ -83,7 +83,11 @@ function judge<Body>(work: Work<Body>, failure: AzureFailure, keep: { readonly o
   const verdict = classify(retried, context);
   if (verdict.kind === 'failed') return { status: 'failed', error: verdict.error };
   const { operation: _dropped, ...rest } = state;
-  return wait(work, verdict.retryAfter, { ...rest, ...keep, attempt: state.attempt + (verdict.unsent === true ? 0 : 1) });
+  return wait(work, verdict.retryAfter, {
+    ...rest,
+    ...keep,
+    attempt: state.attempt + (verdict.unsent === true ? 0 : 1),
+  });
 }
 
 function finished<Body>(work: Work<Body>, action: RemoveDone['action'], reason?: string): RemoveDone {

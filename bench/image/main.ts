@@ -45,6 +45,7 @@ interface Result {
 const world = new StorageWorld();
 await world.start({ images: [image], timeScale: 1, throttle: true });
 const { storage, log, url } = world.simulator;
+const source = world.fingerprint(image.account, image.container, image.name);
 const account = 'corpimages0001';
 
 /** Bytes and operations that reached the destination. */
@@ -74,7 +75,6 @@ async function run(): Promise<Result> {
   const child = path.join(import.meta.dirname, 'copy-process.ts');
   const { stdout } = await promisify(execFile)(process.execPath, [child, url, seededClientId, JSON.stringify(plan)]);
   const { seconds, rssAboveBaseMiB } = JSON.parse(stdout) as Pick<Result, 'seconds' | 'rssAboveBaseMiB'>;
-  const source = world.fingerprint(image.account, image.container, image.name);
   if (world.fingerprint(account, container, plan.storage.blob) !== source) throw new Error('the copy is not byte-equal');
   const refused = log.entries().filter((entry) => entry.seq > seen && entry.status === 503).length;
   storage.dataPlane.deleteContainer(account, container);

@@ -9,7 +9,7 @@ const extraSeconds: Readonly<Partial<Record<StepId, number>>> = {
   preflight: 10,
   network: 0,
   identity: 60,
-  image: 30,
+  image: 64,
   keys: 5,
   controlPlane: 120,
   agent: 120,
@@ -23,32 +23,73 @@ const extraSeconds: Readonly<Partial<Record<StepId, number>>> = {
 /** Control-plane machines join one after the other. */
 const secondsPerJoin = 190;
 
+/** The longest chain of things that wait for each other. */
+export interface CriticalPath {
+  /** Azure seconds. */
+  readonly seconds: number;
+  /** Keys of the resources on it, first to last. */
+  readonly resources: readonly string[];
+}
+
+const nothing: CriticalPath = { seconds: 0, resources: [] };
+
 /** Azure seconds one step takes when nothing goes wrong. */
 export function stepSeconds(plan: ClusterPlan, step: StepId): number {
-  const chain = longestChain(plan.resources.filter((resource) => resource.step === step));
-  const joins = step === 'controlPlaneScale' ? (plan.controlPlane.replicas - 1) * secondsPerJoin : 0;
-  return chain + (extraSeconds[step] ?? 0) + joins;
+  return stepPath(plan, step).seconds;
 }
 
 /** Azure seconds of the longest chain of steps: what a provision takes when nothing goes wrong. */
 export function criticalPathSeconds(plan: ClusterPlan): number {
-  const ends = new Map<StepId, number>();
-  for (const step of provisionSteps) {
-    const start = Math.max(0, ...step.needs.map((id) => ends.get(id) ?? 0));
-    ends.set(step.id, start + stepSeconds(plan, step.id));
-  }
-  return Math.max(...ends.values());
+  return criticalPath(plan).seconds;
 }
 
-function longestChain(resources: readonly PlannedResource[]): number {
-  const ends = new Map<string, number>();
-  const end = (resource: PlannedResource): number => {
+/** The longest chain through the steps and, inside a step, through its resources. */
+export function criticalPath(plan: ClusterPlan): CriticalPath {
+  const ends = new Map<StepId, CriticalPath>();
+  for (const step of provisionSteps) {
+    const before = step.needs.map((id) => ends.get(id) ?? nothing).reduce(longer, nothing);
+    const own = stepPath(plan, step.id);
+    ends.set(step.id, { seconds: before.seconds + own.seconds, resources: [...before.resources, ...own.resources] });
+  }
+  return [...ends.values()].reduce(longer, nothing);
+}
+
+function stepPath(plan: ClusterPlan, step: StepId): CriticalPath {
+  const chain = longestChain(plan.resources.filter((resource) => resource.step === step));
+  return { seconds: chain.seconds + workSeconds(plan, step), resources: chain.resources };
+}
+
+function workSeconds(plan: ClusterPlan, step: StepId): number {
+  switch (step) {
+    case 'controlPlaneScale':
+      return (plan.controlPlane.replicas - 1) * secondsPerJoin;
+    case 'workerPools':
+      return plan.pools.some((pool) => pool.replicas > 0) ? (extraSeconds[step] ?? 0) : 0;
+    case 'addOns':
+      return plan.addOns.length > 0 ? (extraSeconds[step] ?? 0) : 0;
+    case 'image':
+      return plan.image.sourceUrl === undefined ? 0 : (extraSeconds[step] ?? 0);
+    default:
+      return extraSeconds[step] ?? 0;
+  }
+}
+
+function longestChain(resources: readonly PlannedResource[]): CriticalPath {
+  const ends = new Map<string, CriticalPath>();
+  const end = (resource: PlannedResource): CriticalPath => {
     const known = ends.get(resource.key);
     if (known !== undefined) return known;
-    const before = resources.filter((other) => resource.needs.includes(other.key)).map(end);
-    const value = Math.max(0, ...before) + resource.seconds;
+    const before = resources
+      .filter((other) => resource.needs.includes(other.key))
+      .map(end)
+      .reduce(longer, nothing);
+    const value = { seconds: before.seconds + resource.seconds, resources: [...before.resources, resource.key] };
     ends.set(resource.key, value);
     return value;
   };
-  return Math.max(0, ...resources.map(end));
+  return resources.map(end).reduce(longer, nothing);
+}
+
+function longer(a: CriticalPath, b: CriticalPath): CriticalPath {
+  return b.seconds > a.seconds ? b : a;
 }

@@ -1,5 +1,5 @@
 /** What the engine needs from the functions it runs and from the machine: both can be replaced in tests. */
-import type { FailureDetails, HistoryEvent, OrchestratorState } from './events.ts';
+import type { FailureDetails, OrchestratorState } from './events.ts';
 
 export type DurableKind = 'orchestrator' | 'activity' | 'entity';
 
@@ -48,7 +48,14 @@ export interface OrchestratorPayload {
 }
 
 /** A history event as the SDK keeps it: its time already is a Date. */
-export type HandedEvent = Omit<HistoryEvent, 'Timestamp'> & { readonly Timestamp: Date };
+export interface HandedEvent {
+  readonly EventType: number;
+  readonly EventId: number;
+  readonly IsPlayed: boolean;
+  readonly Timestamp: Date;
+  readonly FailureDetails?: FailureDetails | null;
+  readonly [further: string]: unknown;
+}
 
 /** The durable functions of an app. Names match without regard to case. */
 export interface DurableFunctions {

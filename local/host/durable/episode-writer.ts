@@ -1,5 +1,13 @@
 /** Writes the outcome of one episode; everything happens inside the caller's transaction. */
-import { EVENT, isoTime, type HistoryEvent, type NewAction, type OrchestratorState } from './events.ts';
+import {
+  EVENT,
+  RELEASE_TYPE,
+  isoTime,
+  type FailureDetails,
+  type HistoryEvent,
+  type NewAction,
+  type OrchestratorState,
+} from './events.ts';
 import { playedPiece, type Effects } from './effects.ts';
 import type { EpisodeContext } from './context.ts';
 import { handedEvent, type LiveExecution } from './executions.ts';

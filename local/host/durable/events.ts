@@ -23,6 +23,10 @@ export const EVENT = {
   ExecutionResumed: 20,
 } as const;
 
+/** Type name of the message that gives a lock back. */
+export const RELEASE_TYPE =
+  'Microsoft.Azure.WebJobs.Extensions.DurableTask.ReleaseMessage, Microsoft.Azure.WebJobs.Extensions.DurableTask';
+
 const NAMES = new Map<number, string>(Object.entries(EVENT).map(([name, type]) => [type, name]));
 
 /** Name of an event type, as the HTTP API shows it. */

@@ -74,6 +74,8 @@ export class AppDurableFunctions implements DurableFunctions {
     entity: new Map(),
   };
 
+  #takesObjects = false;
+
   constructor(invoker: Invoker, clientInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[]) {
     this.#invoker = invoker;
     this.#clientInputs = clientInputs;
@@ -118,17 +120,18 @@ export class AppDurableFunctions implements DurableFunctions {
   ): Promise<OrchestratorReply | undefined> {
     const fn = this.#get('orchestrator', name);
     if (!this.#canRunDirectly(fn)) return undefined;
+    let reply: OrchestratorReply;
     try {
       const lazyMetadata = (): Record<string, TypedData> =>
         textMetadata(fn, JSON.stringify({ ...payload, history: payload.history }));
       const input = { triggerData: { int: payload }, lazyMetadata, trace, raw: true };
-      const state = readState((await this.#invoker.invoke(fn, input, false)).raw);
-      // An SDK that does not take the object this way, or a value that is no JSON: the text decides.
-      return state ? { state, thrown: undefined } : undefined;
+      reply = { state: readState((await this.#invoker.invoke(fn, input, false)).raw), thrown: undefined };
     } catch (error) {
-      const reply = thrownReply(error);
-      return reply.state ? reply : undefined;
+      reply = thrownReply(error);
     }
+    // Until an SDK has shown that it takes the object, a call without a state is tried again with the text.
+    if (reply.state) this.#takesObjects = true;
+    return this.#takesObjects ? reply : undefined;
   }
 
   /** Hooks see the payload and the result, and further bindings need the whole way. */

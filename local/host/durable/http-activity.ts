@@ -20,7 +20,11 @@ function headersOf(response: IncomingMessage): Record<string, string | string[]>
 }
 
 /** Sends a request; redirects are not followed. Rejects when no answer comes. */
-async function send(uri: string, options: RequestOptions, body: string | undefined): Promise<[IncomingMessage, string]> {
+async function send(
+  uri: string,
+  options: RequestOptions,
+  body: string | undefined,
+): Promise<[IncomingMessage, string]> {
   return new Promise((resolve, reject) => {
     const { request } = uri.startsWith('https:') ? https : http;
     const call = request(uri, options, (response) => {

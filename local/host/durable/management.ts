@@ -159,7 +159,8 @@ export class ManagementApi {
       // The extension indexes scheduling events by their id and cannot show two of them with the same one.
       const twice = scheduledTwice(row);
       if (twice !== undefined) return { status: 400, json: sameKey(twice) };
-      if (row.events > 0) document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
+      if (row.events > 0)
+        document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
     }
     if (!TERMINAL.has(row.status))
       return { status: 202, json: document, headers: { Location: request.url, 'Retry-After': '5' } };
@@ -411,9 +412,10 @@ function jsonError(text: string): string {
 
 /** Number of the event that the real engine has written a second time for a non-deterministic orchestration. */
 function scheduledTwice(row: InstanceView): string | undefined {
-  const match = /^"Non-Deterministic workflow detected: .* sequence number (\d+) named .* replay instead scheduled/.exec(
-    row.output ?? '',
-  );
+  const match =
+    /^"Non-Deterministic workflow detected: .* sequence number (\d+) named .* replay instead scheduled/.exec(
+      row.output ?? '',
+    );
   return match?.[1];
 }
 

@@ -24,18 +24,24 @@ function readAction(action: object): object | undefined {
   return children.includes(undefined) ? undefined : { ...fields, compoundActions: children };
 }
 
+function readPlain(raw: { readonly actions: unknown[] }): OrchestratorState | undefined {
+  const state: Record<string, unknown> = { ...raw };
+  if (!isPlain(state['output']) || !isPlain(state['customStatus']) || typeof state['isDone'] !== 'boolean')
+    return undefined;
+  const actions: object[][] = [];
+  for (const list of raw.actions) {
+    const read = Array.isArray(list) ? list.map((action: object) => readAction(action)) : [undefined];
+    if (read.includes(undefined)) return undefined;
+    actions.push(read as object[]);
+  }
+  return { ...state, isDone: state['isDone'], actions: actions as OrchestratorState['actions'] };
+}
+
 /**
- * The state that an orchestrator function returned, without the way over JSON; undefined when that way would change it
- * (a Date, a class, a Map, undefined in a list, HTTP and lock requests) and so must be gone.
+ * The state that an orchestrator function returned. Plain values are taken as they are; when the way over JSON would change
+ * something (a Date, a class, HTTP and lock requests), it is gone. Undefined when this is no state; throws what JSON throws.
  */
 export function readState(raw: unknown): OrchestratorState | undefined {
   if (typeof raw !== 'object' || raw === null || !('actions' in raw) || !Array.isArray(raw.actions)) return undefined;
-  const state: Record<string, unknown> = { ...raw };
-  if (!isPlain(state['output']) || !isPlain(state['customStatus'])) return undefined;
-  const lists: (object[] | undefined)[] = raw.actions.map((list: object[]) => {
-    const read = list.map(readAction);
-    return read.includes(undefined) ? undefined : (read as object[]);
-  });
-  if (lists.includes(undefined) || typeof state['isDone'] !== 'boolean') return undefined;
-  return { ...state, isDone: state['isDone'], actions: lists as OrchestratorState['actions'] };
+  return readPlain({ ...raw, actions: raw.actions }) ?? JSON.parse(JSON.stringify(raw));
 }

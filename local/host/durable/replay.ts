@@ -6,6 +6,7 @@
 import {
   ACTION,
   EVENT,
+  RELEASE_TYPE,
   entityId,
   type Action,
   type HistoryEvent,

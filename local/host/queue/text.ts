@@ -66,7 +66,8 @@ function messageText(value: unknown): string {
 export function outputMessages(data: TypedData | null | undefined): (string | Buffer)[] {
   if (data === null || data === undefined) return [];
   if (data.bytes) return [Buffer.from(data.bytes)];
-  if (data.int !== undefined || data.double !== undefined) return [String(data.int ?? data.double)];
+  const number = data.int ?? data.double;
+  if (typeof number === 'number') return [String(number)];
   const text = data.json ?? data.string ?? '';
   let value: unknown = text;
   if (data.json !== undefined || /^\s*[[{]/.test(text)) {

@@ -81,6 +81,7 @@ export interface WorkloadObject extends KubeObject {
     completions?: number;
     parallelism?: number;
     paused?: boolean;
+    progressDeadlineSeconds?: number;
   };
   status?: {
     conditions?: Condition[];

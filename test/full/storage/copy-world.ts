@@ -5,7 +5,7 @@ import type { ClusterPlan } from '#domain/plan/types.ts';
 import { newEtag } from '#local/azure/storage/records.ts';
 import type { SeededImage } from '#local/azure/storage/seed.ts';
 import { seededClientId } from '#local/simulator/compose.ts';
-import { connect } from '../../../azure/clients/clients.ts';
+import { connect, type Connection } from '../../../azure/clients/clients.ts';
 import { createCopy, type ImageCopy } from '../../../azure/storage/copy.ts';
 import { samplePlan } from '../../support/sample-plan.ts';
 import { StorageWorld } from './harness.ts';
@@ -22,7 +22,7 @@ export function value<Value extends object>(outcome: Outcome<Value>): Value {
   return outcome.value;
 }
 
-const account = 'stscenes';
+export const account = 'stscenes';
 const worlds = new WeakMap<StorageWorld, Promise<unknown>>();
 
 /** One copy into a container of its own, with every page write that reached the destination. */
@@ -35,21 +35,22 @@ export class CopyScene {
   readonly writes: [number, number][] = [];
   onWrite: () => void = () => undefined;
 
-  private constructor(world: StorageWorld, image: SeededImage, container: string) {
+  private constructor(world: StorageWorld, image: SeededImage, container: string, query: string) {
     this.world = world;
     this.image = image;
     this.container = container;
-    this.plan = planOf(container, image, randomUUID());
+    this.plan = planOf(container, image, randomUUID(), query);
     this.#watch();
   }
 
-  static async make(world: StorageWorld, image: SeededImage): Promise<CopyScene> {
+  /** @param query the SAS in the URL of the source, with its question mark */
+  static async make(world: StorageWorld, image: SeededImage, query = ''): Promise<CopyScene> {
     const ready = worlds.get(world) ?? world.createAccount(account);
     worlds.set(world, ready);
     await ready;
     const container = `scene-${randomUUID()}`;
     await world.createContainer(account, container);
-    return new CopyScene(world, image, container);
+    return new CopyScene(world, image, container, query);
   }
 
   /** The same wish by another cluster. */
@@ -57,14 +58,16 @@ export class CopyScene {
     return planOf(this.container, this.image, randomUUID());
   }
 
-  engine(): ImageCopy {
-    return createCopy(
-      connect({
-        environment: 'public',
-        gatewayUrl: this.world.simulator.url,
-        managedIdentityClientId: seededClientId,
-      }),
-    );
+  connection(): Connection {
+    return connect({
+      environment: 'public',
+      gatewayUrl: this.world.simulator.url,
+      managedIdentityClientId: seededClientId,
+    });
+  }
+
+  engine(connection = this.connection()): ImageCopy {
+    return createCopy(connection);
   }
 
   /** Copies the rest and returns its plan. */
@@ -113,8 +116,8 @@ export class CopyScene {
   }
 }
 
-function planOf(container: string, image: SeededImage, uid: string): ClusterPlan {
-  const vhd = `https://${image.account}.blob.core.windows.net/${image.container}/${image.name}`;
+function planOf(container: string, image: SeededImage, uid: string, query = ''): ClusterPlan {
+  const vhd = `https://${image.account}.blob.core.windows.net/${image.container}/${image.name}${query}`;
   return {
     ...samplePlan({
       spec: { image: { vhd }, storage: { account, container } },

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BlobSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { createAzure, type Azure } from '#azure/index.ts';
 import { createArm } from '#local/azure/azure.ts';
 import { seededImages, seedStorage, type SeededImage } from '#local/azure/storage/seed.ts';
@@ -156,6 +157,21 @@ export class StorageWorld {
   async keyOf(account: string): Promise<string> {
     const { keys } = await this.arm('POST', `${idOfAccountOf(account)}/listKeys?api-version=2026-09-01`);
     return keys[0].value;
+  }
+
+  /** A service SAS for reading one blob, as its owner would hand it out. */
+  async sasOf(account: string, containerName: string, blobName: string): Promise<string> {
+    const sas = generateBlobSASQueryParameters(
+      {
+        containerName,
+        blobName,
+        permissions: BlobSASPermissions.parse('r'),
+        startsOn: new Date(Date.now() - 60_000),
+        expiresOn: new Date(Date.now() + 3_600_000),
+      },
+      new StorageSharedKeyCredential(account, await this.keyOf(account)),
+    );
+    return sas.toString();
   }
 
   /** Hash over the ranges of a blob and the bytes in them; undefined when there is no such blob. */

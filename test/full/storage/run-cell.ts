@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { generateBlobSASQueryParameters, BlobSASPermissions, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { Azure, CopyPlan, EnsureOutcome } from '#azure/index.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { Outcome } from '#domain/outcome.ts';
@@ -33,18 +32,7 @@ async function pursue<Value extends object>(
 async function sourceUrl(world: StorageWorld, source: Source): Promise<string> {
   const { account, container, name } = source === 'public' ? publicImage : privateImage;
   const url = `https://${account}.blob.core.windows.net/${container}/${name}`;
-  if (source !== 'sas') return url;
-  const sas = generateBlobSASQueryParameters(
-    {
-      containerName: container,
-      blobName: name,
-      permissions: BlobSASPermissions.parse('r'),
-      startsOn: new Date(Date.now() - 60_000),
-      expiresOn: new Date(Date.now() + 3_600_000),
-    },
-    new StorageSharedKeyCredential(account, await world.keyOf(account)),
-  );
-  return `${url}?${sas.toString()}`;
+  return source === 'sas' ? `${url}?${await world.sasOf(account, container, name)}` : url;
 }
 
 function planOf(account: string, ownership: Ownership, situation: SituationId, vhd: string): ClusterPlan {

@@ -59,25 +59,45 @@ describe('conditions of role assignments', () => {
   });
 
   test('that cannot be read are errors, not "allowed"', () => {
-    for (const bad of ['@Principal[x] StringEquals y', '(ActionMatches{a}', "ActionMatches{'a'} XOR ActionMatches{'b'}", '@Request[Microsoft.Storage/x:y] StringEquals {a}'])
+    for (const bad of [
+      '@Principal[x] StringEquals y',
+      '(ActionMatches{a}',
+      "ActionMatches{'a'} XOR ActionMatches{'b'}",
+      '@Request[Microsoft.Storage/x:y] StringEquals {a}',
+    ])
       expect(() => evaluateCondition(bad, { action: 'a' }), bad).toThrow(ConditionError);
   });
 
   test('limit which roles their holder can give and take', async () => {
-    const first = await bench.call('PUT', assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'), grant(administrator, delegate, { condition, conditionVersion: '2.0' }));
+    const first = await bench.call(
+      'PUT',
+      assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'),
+      grant(administrator, delegate, { condition, conditionVersion: '2.0' }),
+    );
     expect(first.status, JSON.stringify(first.body)).toBe(201);
     bench.clock.advance(60);
     const allowed = assignment(PLATFORM, '11111111-2222-4333-8444-666666666666');
     expect((await bench.call('PUT', allowed, grant(contributor, workload), as)).status).toBe(201);
-    const refused = await bench.call('PUT', assignment(PLATFORM, '11111111-2222-4333-8444-777777777777'), grant(owner, workload), as);
+    const refused = await bench.call(
+      'PUT',
+      assignment(PLATFORM, '11111111-2222-4333-8444-777777777777'),
+      grant(owner, workload),
+      as,
+    );
     expect([refused.status, refused.body.error.code]).toEqual([403, 'AuthorizationFailed']);
-    expect((await bench.call('DELETE', assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'), undefined, as)).status).toBe(403);
+    expect(
+      (await bench.call('DELETE', assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'), undefined, as)).status,
+    ).toBe(403);
     expect((await bench.call('DELETE', allowed, undefined, as)).status).toBe(200);
     expect(bench.arm.control.unmodelled()).toEqual([]);
   });
 
   test('that the simulation cannot evaluate are refused and counted', async () => {
-    const answer = await bench.call('PUT', assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'), grant(contributor, delegate, { condition: '@Principal[a] StringEquals b', conditionVersion: '2.0' }));
+    const answer = await bench.call(
+      'PUT',
+      assignment(PLATFORM, '11111111-2222-4333-8444-555555555555'),
+      grant(contributor, delegate, { condition: '@Principal[a] StringEquals b', conditionVersion: '2.0' }),
+    );
     expect(answer.status).toBe(501);
     expect(bench.arm.control.unmodelled()).toHaveLength(1);
   });
@@ -86,12 +106,19 @@ describe('conditions of role assignments', () => {
 describe('deny assignments', () => {
   test('win over every role, name themselves, and spare who is excluded', async () => {
     bench.arm.control.faults.add({
-      denyAssignment: { name: '77777777-7777-4777-8777-777777777777', scope: PLATFORM, actions: ['Microsoft.Network/*/write'] },
+      denyAssignment: {
+        name: '77777777-7777-4777-8777-777777777777',
+        scope: PLATFORM,
+        actions: ['Microsoft.Network/*/write'],
+      },
     });
     const url = `${NET}/routeTables/r?${NETWORK_VERSION}`;
     const answer = await bench.call('PUT', url, { location: 'westeurope', properties: {} });
     expect([answer.status, answer.body.error.code]).toEqual([403, 'DenyAssignmentAuthorizationFailed']);
-    const listed = await bench.call('GET', `${PLATFORM}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01`);
+    const listed = await bench.call(
+      'GET',
+      `${PLATFORM}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01`,
+    );
     expect(listed.body.value).toMatchObject([{ properties: { scope: PLATFORM } }]);
     bench.arm.control.faults.clear();
     expect((await bench.call('PUT', url, { location: 'westeurope', properties: {} })).status).toBe(201);
@@ -125,7 +152,9 @@ describe('private DNS and private endpoints', () => {
     const link = `${zone}/virtualNetworkLinks/l?${dns}`;
     await made(link, { location: 'global', properties: { virtualNetwork: { id: `${NET}/virtualNetworks/v` } } });
     expect((await bench.call('GET', link)).body.properties.virtualNetworkLinkState).toBe('Completed');
-    expect((await bench.call('GET', `${zone}?${dns}`)).body.properties).toMatchObject({ numberOfVirtualNetworkLinks: 1 });
+    expect((await bench.call('GET', `${zone}?${dns}`)).body.properties).toMatchObject({
+      numberOfVirtualNetworkLinks: 1,
+    });
     expect((await bench.call('DELETE', `${zone}?${dns}`)).body.error.code).toBe('CannotDeleteResource');
     expect((await bench.call('DELETE', link)).status).toBe(202);
     bench.settle();
@@ -145,7 +174,9 @@ describe('private DNS and private endpoints', () => {
     expect((await bench.call('GET', record)).body.properties.fqdn).toBe('x.privatelink.blob.core.windows.net.');
     expect((await bench.call('GET', `${zone}/A?${dns}`)).body.value).toHaveLength(1);
     expect((await bench.call('DELETE', record)).status).toBe(200);
-    expect((await bench.call('PUT', record, { properties: { ttl: 60, cnameRecord: { cname: 'y' } } })).status).toBe(400);
+    expect((await bench.call('PUT', record, { properties: { ttl: 60, cnameRecord: { cname: 'y' } } })).status).toBe(
+      400,
+    );
   });
 
   test('an endpoint brings an interface, an address and its record, and takes them away', async () => {
@@ -163,7 +194,9 @@ describe('private DNS and private endpoints', () => {
       location: 'westeurope',
       properties: {
         subnet: { id: `${NET}/virtualNetworks/v/subnets/s` },
-        privateLinkServiceConnections: [{ name: 'c', properties: { privateLinkServiceId: account, groupIds: ['blob'] } }],
+        privateLinkServiceConnections: [
+          { name: 'c', properties: { privateLinkServiceId: account, groupIds: ['blob'] } },
+        ],
       },
     });
     const seen = await bench.call('GET', `${endpoint}?${NETWORK_VERSION}`);

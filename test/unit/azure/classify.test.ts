@@ -34,6 +34,8 @@ describe('what passes by itself', () => {
     ['an account that is still being made', 409, error('StorageAccountIsNotProvisioned')],
     ['a reserved interface', 400, error('NicReservedForAnotherVm')],
     ['an unwrapped EtagMismatch of AKS', 409, { code: 'EtagMismatch', message: 'Another operation is in progress' }],
+    ['two writes at once', 409, error('Conflict', 'The request failed due to conflict with a concurrent request.')],
+    ['a token that ended on its way', 401, error('ExpiredAuthenticationToken')],
     ['503 with an HTML body', 503, '<html><body>down</body></html>'],
     ['500 of nginx', 500, '<html></html>'],
     ['504 ResourceReadFailed', 504, error('ResourceReadFailed')],
@@ -60,6 +62,11 @@ describe('what passes by itself', () => {
       { ...context, attempt: 15 },
     );
     expect(broken).toMatchObject({ kind: 'failed', error: { code: 'CAP-3015' } });
+  });
+
+  it('takes a token that is refused again and again as wrong', () => {
+    const last = verdict(401, error('ExpiredAuthenticationToken'), {}, 5);
+    expect(last).toMatchObject({ kind: 'failed', error: { code: 'CAP-3014' } });
   });
 
   it('treats a missing token as final, not as a broken connection', () => {
@@ -169,7 +176,7 @@ describe('what a person has to solve', () => {
     [409, 'ResourceGroupBeingDeleted', 'CAP-3016'],
     [400, 'InvalidResourceReference', 'CAP-3011'],
     [400, 'InvalidParameter', 'CAP-3010'],
-    [401, 'ExpiredAuthenticationToken', 'CAP-3014'],
+    [401, 'InvalidAuthenticationToken', 'CAP-3014'],
     [400, 'InUseSubnetCannotBeDeleted', 'CAP-3017'],
   ])('%i %s is %s', (status, code, expected) => {
     expect(failed(status, error(code)).code).toBe(expected);

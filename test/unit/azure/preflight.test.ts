@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { missingActions, neededActions } from '../../../azure/preflight/actions.ts';
 import { addressCheck, coreChecks, nameCheck, sizeChecks, versionCheck } from '../../../azure/preflight/checks.ts';
 import { coreDemand, machineResourceCount } from '../../../azure/preflight/demand.ts';
-import { criticalPath } from '../../../azure/preflight/duration.ts';
+import { criticalPath } from '#domain/plan/estimate.ts';
 import { networkCheck } from '../../../azure/preflight/readings.ts';
 import { skuCatalogue } from '../../../azure/facts/skus.ts';
 import { tenantOf } from '../../../azure/facts/facts.ts';
@@ -141,7 +141,7 @@ describe('preflight checks', () => {
 describe('duration', () => {
   it('follows the longest chain through steps and resources', () => {
     const plan = samplePlan();
-    const path = criticalPath(plan, sampleFacts());
+    const path = criticalPath(plan);
     expect(path.resources.at(-1)).toBe('virtualMachine');
     expect(path.resources).toContain('storageAccount');
     expect(path.seconds).toBeGreaterThan(plan.resources.find((resource) => resource.key === 'virtualMachine')!.seconds);
@@ -157,9 +157,7 @@ describe('duration', () => {
             at === index ? { ...resource, seconds: resource.seconds + more } : resource,
           ),
         };
-        expect(criticalPath(slower, sampleFacts()).seconds).toBeGreaterThanOrEqual(
-          criticalPath(plan, sampleFacts()).seconds,
-        );
+        expect(criticalPath(slower).seconds).toBeGreaterThanOrEqual(criticalPath(plan).seconds);
       }),
     );
   });

@@ -84,10 +84,10 @@ async function ensureAll(plan: ClusterPlan): Promise<Map<string, EnsureDone>> {
   return finished;
 }
 
-async function remove(id: string, kind: never): Promise<RemoveOutcome> {
+async function remove(id: string, kind: never, clusterName = 'demo'): Promise<RemoveOutcome> {
   let poller: string | undefined;
   for (let tries = 0; tries < 100; tries++) {
-    const outcome = await azure.remove({ id, kind, clusterName: 'demo', ...(poller === undefined ? {} : { poller }) });
+    const outcome = await azure.remove({ id, kind, clusterName, ...(poller === undefined ? {} : { poller }) });
     if (outcome.status !== 'wait') return outcome;
     poller = outcome.poller;
     await pause(Math.min(60, (outcome.retryAfter * 1000) / 2000 + 2));
@@ -340,7 +340,8 @@ describe('a zone without room', () => {
     const again = await ensureAll(plan);
     expect(again.get('virtualMachine')).toMatchObject({ action: 'exists', outputs: { zone: '3' } });
     expect(arm.control.unmodelled()).toEqual([]);
-    for (const resource of plan.resources.toReversed()) await remove(built.get(resource.key)!.id, resource.kind as never);
+    for (const resource of plan.resources.toReversed())
+      await remove(built.get(resource.key)!.id, resource.kind as never);
   });
 
   it('is named with the others when no zone has room', { timeout: 60_000 }, async () => {
@@ -354,5 +355,29 @@ describe('a zone without room', () => {
     arm.control.faults.clear();
     expect(message).toMatch(/CAP-3006.*zones 1, 2, 3 tried/);
     expect(message).toMatch(/Choose another size than Standard_D2s_v5/);
+  });
+});
+
+describe('a resource whose last write failed', () => {
+  it('is written again, so that those who refer to it are not refused for ever', { timeout: 60_000 }, async () => {
+    const document = sampleDocument({}, 'mended');
+    const { facts } = value(await azure.readFacts(document, uid));
+    const plan = planCluster(document, facts, uid);
+    const action = { kind: 'operation-fails', code: 'InternalServerError', after: 1 } as const;
+    for (const kind of [
+      'publicIPAddresses',
+      'natGateways',
+      'networkSecurityGroups',
+      'loadBalancers',
+      'storageAccounts',
+    ])
+      arm.control.faults.add({ match: { method: 'PUT', path: `/${kind}/[^/]+$` }, action });
+    const built = await ensureAll(plan);
+    expect(built.size).toBe(plan.resources.length);
+    const states = arm.control.resources().filter((resource) => resource.id.includes('mended'));
+    expect(states.filter((resource) => resource.provisioningState !== 'Succeeded')).toEqual([]);
+    arm.control.faults.clear();
+    for (const resource of plan.resources.toReversed())
+      await remove(built.get(resource.key)!.id, resource.kind as never, 'mended');
   });
 });

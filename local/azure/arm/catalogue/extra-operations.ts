@@ -9,8 +9,7 @@ const VAULT =
 const LOCK = '/{scope}/providers/Microsoft.Authorization/locks/{lockName}';
 const POLICY = '/{scope}/providers/Microsoft.Authorization/policyAssignments';
 
-const NETWORK =
-  '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Network';
+const NETWORK = '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Network';
 const ZONE = `${NETWORK}/privateDnsZones/{privateZoneName}`;
 const LINK = `${ZONE}/virtualNetworkLinks/{virtualNetworkLinkName}`;
 const ENDPOINT = `${NETWORK}/privateEndpoints/{privateEndpointName}`;

@@ -102,7 +102,8 @@ function actionMatches(patterns: readonly string[]): Test {
     });
 }
 
-const ATTRIBUTE = /^@(?<source>Request|Resource)\[Microsoft\.Authorization\/roleAssignments:(?<name>RoleDefinitionId|PrincipalId|PrincipalType)\]$/iu;
+const ATTRIBUTE =
+  /^@(?<source>Request|Resource)\[Microsoft\.Authorization\/roleAssignments:(?<name>RoleDefinitionId|PrincipalId|PrincipalType)\]$/iu;
 
 function comparison(attribute: string, operator: string, values: readonly string[]): Test {
   const groups = ATTRIBUTE.exec(attribute)?.groups;

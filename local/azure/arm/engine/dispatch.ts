@@ -128,7 +128,9 @@ function pollOperation(
   const segment = (poll['segment'] ?? poll['group'] ?? poll['dns'] ?? '').toLowerCase();
   const isResult =
     segment === 'operationresults' ||
-    segment === 'privatednsoperationresults' || segment === 'asyncoperations' || request.query.get('monitor') === 'true';
+    segment === 'privatednsoperationresults' ||
+    segment === 'asyncoperations' ||
+    request.query.get('monitor') === 'true';
   return isResult ? resultReply(world, operation) : statusReply(world, operation);
 }
 

@@ -97,8 +97,8 @@ export function operationUrl(world: World, operation: Operation, form: 'status' 
   const path = style.status.startsWith('privateDns')
     ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
     : group
-    ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
-    : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
+      ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
+      : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
   const monitor = form === 'result' && (style.compute || style.status === 'asyncoperations');
   const query = [
     ...(style.compute ? ['p=b26caeba-1a35-4884-92ce-d47b44b28157'] : []),

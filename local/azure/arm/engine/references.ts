@@ -96,7 +96,7 @@ export function checkReferences(
     }
     links.push({ id: reference, type: target.type });
     if (!network) continue;
-    if (location !== '' && target.location !== '' && target.location !== location)
+    if (!['', 'global', target.location].includes(location) && !['', 'global'].includes(target.location))
       throw invalidReference(reference, own);
     if (target.state !== 'Succeeded') throw notProvisioned(reference, own, target);
   }

@@ -467,7 +467,11 @@ export const authorizationHandlers: Handlers = {
   [`GET ${AT}/denyassignments/{}`](world, _call, address) {
     const found = denyAssignments(world).find(({ name }) => name === address.names[0]?.toLowerCase());
     if (found === undefined)
-      throw new ArmError(404, 'DenyAssignmentNotFound', `The deny assignment '${address.names[0] ?? ''}' is not found.`);
+      throw new ArmError(
+        404,
+        'DenyAssignmentNotFound',
+        `The deny assignment '${address.names[0] ?? ''}' is not found.`,
+      );
     return jsonReply(200, denyWire(found));
   },
   [`GET ${AT}/locks`]: listLocks,

@@ -60,7 +60,9 @@ const zones: Kind = {
       // The start of authority is part of every zone.
       numberOfRecordSets: 1 + childrenOf(world, zone, recordTypes).length,
       numberOfVirtualNetworkLinks: links.length,
-      numberOfVirtualNetworkLinksWithRegistration: links.filter((link) => at(link.body, 'properties', 'registrationEnabled') === true).length,
+      numberOfVirtualNetworkLinksWithRegistration: links.filter(
+        (link) => at(link.body, 'properties', 'registrationEnabled') === true,
+      ).length,
     });
   },
   deletable(world, zone) {

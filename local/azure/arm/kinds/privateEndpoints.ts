@@ -38,7 +38,10 @@ function addressOf(world: World, endpoint: Resource): string | undefined {
 /** Account or vault names with the service that is reached through the endpoint. */
 function targets(body: JsonObject): readonly { readonly name: string; readonly suffix: string }[] {
   return connectionsOf(body).flatMap((connection) => {
-    const name = text(at(connection, 'properties', 'privateLinkServiceId'))?.split('/').at(-1) ?? '';
+    const name =
+      text(at(connection, 'properties', 'privateLinkServiceId'))
+        ?.split('/')
+        .at(-1) ?? '';
     return strings(at(connection, 'properties', 'groupIds')).map((group) => ({ name, suffix: services[group] ?? '' }));
   });
 }
@@ -48,7 +51,12 @@ function connection(world: World, endpointId: string, sent: JsonObject): JsonObj
   const target = text(at(sent, 'properties', 'privateLinkServiceId')) ?? '';
   const groups = strings(at(sent, 'properties', 'groupIds'));
   if (world.store.get(target.toLowerCase()) === undefined)
-    throw new ArmError(400, 'InvalidResourceReference', `Resource ${target} referenced by resource ${endpointId} was not found.`, { details: [] });
+    throw new ArmError(
+      400,
+      'InvalidResourceReference',
+      `Resource ${target} referenced by resource ${endpointId} was not found.`,
+      { details: [] },
+    );
   const unknown = groups.find((group) => services[group] === undefined);
   if (unknown !== undefined)
     throw invalidParameter('groupIds', `The group id '${unknown}' is not modelled by the simulated Azure.`);
@@ -74,7 +82,12 @@ function createInterface(world: World, endpoint: Resource): void {
   const address = allocateAddress(world, { subnetId, owner: id, wanted: undefined, isStatic: false, taken: [] });
   const ipConfiguration = {
     name: 'privateEndpointIpConfig',
-    properties: { privateIPAllocationMethod: 'Dynamic', primary: true, privateIPAddress: address ?? '', subnet: { id: subnetId } },
+    properties: {
+      privateIPAllocationMethod: 'Dynamic',
+      primary: true,
+      privateIPAddress: address ?? '',
+      subnet: { id: subnetId },
+    },
   };
   world.store.put({
     key: id.toLowerCase(),
@@ -135,14 +148,19 @@ export const privateEndpoints: Kind = {
   view(world, endpoint, wire) {
     const address = addressOf(world, endpoint);
     const ready = endpoint.state === 'Succeeded' && address !== undefined;
-    const configs = targets(endpoint.body).map(({ name, suffix }) => ({ fqdn: `${name}.${suffix}`, ipAddresses: [address ?? ''] }));
+    const configs = targets(endpoint.body).map(({ name, suffix }) => ({
+      fqdn: `${name}.${suffix}`,
+      ipAddresses: [address ?? ''],
+    }));
     return withProperties(wire, { customDnsConfigs: ready ? configs : [] });
   },
   removed(world, endpoint) {
     const nic = interfaceOf(world, endpoint);
     if (nic !== undefined) removeResource(world, nic);
     for (const child of [...world.store.ofType(GROUPS)]) {
-      if (child.key.startsWith(`${endpoint.key}/`)) removeResource(world, child);
+      if (!child.key.startsWith(`${endpoint.key}/`)) continue;
+      removeRecords(world, endpoint, child);
+      removeResource(world, child);
     }
   },
 };
@@ -161,8 +179,17 @@ function endpointOf(world: World, group: Resource): Resource | undefined {
 function recordsFor(endpoint: Resource, zoneId: string): readonly string[] {
   const zone = zoneId.split('/').at(-1)?.toLowerCase() ?? '';
   return targets(endpoint.body)
-    .filter(({ suffix }) => zone === `privatelink.${suffix}` || zone === `privatelink.${suffix.replace('vault.', 'vaultcore.')}`)
+    .filter(
+      ({ suffix }) =>
+        zone === `privatelink.${suffix}` || zone === `privatelink.${suffix.replace('vault.', 'vaultcore.')}`,
+    )
     .map(({ name }) => name);
+}
+
+function removeRecords(world: World, endpoint: Resource, group: Resource): void {
+  for (const zone of zoneIds(group)) {
+    for (const name of recordsFor(endpoint, zone)) world.store.remove(`${zone}/A/${name}`.toLowerCase());
+  }
 }
 
 /** The records of an endpoint in private zones. */
@@ -181,7 +208,12 @@ export const privateDnsZoneGroups: Kind = {
     for (const config of configs) {
       const zone = text(at(config, 'properties', 'privateDnsZoneId')) ?? '';
       if (world.store.get(zone.toLowerCase()) === undefined)
-        throw new ArmError(400, 'InvalidResourceReference', `Resource ${zone} referenced by resource ${request.id.id} was not found.`, { details: [] });
+        throw new ArmError(
+          400,
+          'InvalidResourceReference',
+          `Resource ${zone} referenced by resource ${request.id.id} was not found.`,
+          { details: [] },
+        );
     }
     return { body: { properties: without(request.properties) } };
   },
@@ -195,9 +227,6 @@ export const privateDnsZoneGroups: Kind = {
   },
   removed(world, group) {
     const endpoint = endpointOf(world, group);
-    if (endpoint === undefined) return;
-    for (const zone of zoneIds(group)) {
-      for (const name of recordsFor(endpoint, zone)) world.store.remove(`${zone}/A/${name}`.toLowerCase());
-    }
+    if (endpoint !== undefined) removeRecords(world, endpoint, group);
   },
 };

@@ -20,6 +20,7 @@ import type { Remote } from './common.ts';
 import type { ClusterObject, ControlPlaneObject, MachineObject } from './kinds.ts';
 import { CLUSTER, CONTROL_PLANE, LABEL, MACHINE } from './kinds.ts';
 import { countMachines } from './machine.ts';
+import { remediateControlPlane } from './remediation.ts';
 import { desiredConfig, outdatedReason } from './up-to-date.ts';
 
 const FINALIZER = 'kubeadm.controlplane.cluster.x-k8s.io';
@@ -100,7 +101,10 @@ async function settle(
   }
   const state: State = { context, kube, cluster, controlPlane, machines, outdated, remote, certificates };
   markMachines(state);
-  const outcome = lookup.ok ? act(state) : { requeueAfter: PREFLIGHT_SECONDS };
+  const removed = lookup.ok
+    ? remediateControlPlane(kube, controlPlane, ownMachines(kube, cluster, controlPlane), context.azure.clock.now())
+    : undefined;
+  const outcome = lookup.ok && removed === undefined ? act(state) : { requeueAfter: PREFLIGHT_SECONDS };
   report({ ...state, machines: ownMachines(kube, cluster, controlPlane) }, outcome);
   return outcome.requeueAfter === undefined ? undefined : { requeueAfter: outcome.requeueAfter };
 }

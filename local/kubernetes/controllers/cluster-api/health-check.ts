@@ -50,18 +50,28 @@ function targetsOf(kube: Kube, check: HealthCheckObject): MachineObject[] {
 function secondsLeft(
   context: ControllerContext,
   check: HealthCheckObject,
+  machine: MachineObject,
   node: NodeObject | undefined,
 ): number | undefined {
   const { clock } = context.azure;
+  const since = (time: string): number => ((clock.now() - Date.parse(time)) / 1000) * clock.timeScale;
+  const startup = check.spec?.checks?.nodeStartupTimeoutSeconds ?? 0;
+  if (node === undefined && startup > 0 && machine.status?.nodeRef === undefined)
+    return Math.max(0, startup - since(machine.metadata.creationTimestamp ?? new Date(clock.now()).toISOString()));
   for (const rule of check.spec?.checks?.unhealthyNodeConditions ?? []) {
     const condition = node?.status?.conditions?.find(
       (candidate) => candidate.type === rule.type && candidate.status === rule.status,
     );
     if (condition === undefined) continue;
-    const elapsed = ((clock.now() - Date.parse(condition.lastTransitionTime)) / 1000) * clock.timeScale;
-    return Math.max(0, rule.timeoutSeconds - elapsed);
+    return Math.max(0, rule.timeoutSeconds - since(condition.lastTransitionTime));
   }
   return undefined;
+}
+
+/** How many unhealthy machines still allow remediation; a percentage is rounded down, and without a bound all are. */
+function boundOf(check: HealthCheckObject, targets: number): number {
+  const bound = check.spec?.remediation?.triggerIf?.unhealthyLessThanOrEqualTo ?? '100%';
+  return typeof bound === 'number' ? bound : Math.floor((Number.parseFloat(bound) / 100) * targets);
 }
 
 function settle(context: ControllerContext, kube: Kube, check: HealthCheckObject): Outcome | undefined {
@@ -69,23 +79,36 @@ function settle(context: ControllerContext, kube: Kube, check: HealthCheckObject
   const targets = targetsOf(kube, check);
   let healthy = 0;
   let requeueAfter: number | undefined;
+  const unhealthy: MachineObject[] = [];
   for (const machine of targets) {
     const node = machine.status?.nodeRef === undefined ? undefined : kube.get(NODE, '', machine.status.nodeRef.name);
-    const left = secondsLeft(context, check, node);
-    if (left === undefined && isTrue(machine.status?.conditions, 'NodeReady')) healthy += 1;
+    const left = secondsLeft(context, check, machine, node);
+    if (isTrue(machine.status?.conditions, 'NodeReady')) healthy += 1;
     if (left === undefined) continue;
     if (left > 0) requeueAfter = Math.min(requeueAfter ?? left, left);
-    else remediate(kube, machine, now);
+    else unhealthy.push(machine);
   }
+  const bound = boundOf(check, targets.length);
+  const allowed = unhealthy.length <= bound;
+  if (allowed) unhealthy.forEach((machine) => remediate(kube, machine, now));
   kube.patchStatus(check, {
     observedGeneration: check.metadata.generation ?? 1,
     expectedMachines: targets.length,
     currentHealthy: healthy,
-    remediationsAllowed: targets.length,
+    remediationsAllowed: Math.max(0, bound - unhealthy.length),
     targets: targets.map((machine) => machine.metadata.name),
     conditions: setConditions(
       check.status?.conditions,
-      [{ type: 'RemediationAllowed', status: true, reason: 'RemediationAllowed' }],
+      [
+        allowed
+          ? { type: 'RemediationAllowed', status: true, reason: 'RemediationAllowed' }
+          : {
+              type: 'RemediationAllowed',
+              status: false,
+              reason: 'TooManyUnhealthy',
+              message: `Remediation is not allowed, the number of not started or unhealthy machines exceeds unhealthyLessThanOrEqualTo (total: ${targets.length}, unhealthy: ${unhealthy.length}, unhealthyLessThanOrEqualTo: ${bound})`,
+            },
+      ],
       now,
     ),
   });
@@ -94,6 +117,8 @@ function settle(context: ControllerContext, kube: Kube, check: HealthCheckObject
 
 /** Workers are replaced; control-plane machines are only marked, because the control plane provider remediates them itself. */
 function remediate(kube: Kube, machine: MachineObject, now: number): void {
+  const marked = machine.status?.conditions?.some((condition) => condition.type === 'OwnerRemediated') === true;
+  if (marked && controllerOf(machine)?.kind !== 'MachineSet') return;
   const updates: ConditionUpdate[] = [
     {
       type: 'HealthCheckSucceeded',

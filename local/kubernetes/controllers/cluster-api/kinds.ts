@@ -169,6 +169,7 @@ export interface HealthCheckObject extends KubeObject {
       nodeStartupTimeoutSeconds?: number;
       unhealthyNodeConditions?: { type: string; status: string; timeoutSeconds: number }[];
     };
+    remediation?: { triggerIf?: { unhealthyLessThanOrEqualTo?: number | string } };
   };
   status?: { conditions?: Condition[] };
 }

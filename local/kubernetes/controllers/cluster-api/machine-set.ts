@@ -9,6 +9,7 @@ import { clusterOf, dropFinalizer, ensureFinalizer, ofCluster, settlePaused } fr
 import type { ClusterObject, MachineObject, MachineSetObject } from './kinds.ts';
 import { CLUSTER, KUBEADM_CONFIG_TEMPLATE, LABEL, MACHINE, MACHINE_DEPLOYMENT, MACHINE_SET } from './kinds.ts';
 import { countMachines } from './machine.ts';
+import { nextStep, rolloutBounds } from './rollout.ts';
 
 const SET_FINALIZER = 'cluster.x-k8s.io/machineset';
 const DEPLOYMENT_FINALIZER = 'cluster.x-k8s.io/machinedeployment';
@@ -189,7 +190,7 @@ function setsOf(kube: Kube, deployment: MachineSetObject): MachineSetObject[] {
     .filter((set) => controllerOf(set)?.uid === deployment.metadata.uid);
 }
 
-/** MachineDeployment: one MachineSet per template; a new template is rolled with surge 1, unavailable 0. */
+/** MachineDeployment: one MachineSet per template; a new template is rolled within maxSurge and maxUnavailable. */
 export function createMachineDeploymentController(context: ControllerContext, kube: Kube): Reconciler {
   const { clock } = context.azure;
   return {
@@ -275,16 +276,28 @@ function roll(
   current: MachineSetObject,
   old: readonly MachineSetObject[],
 ): void {
-  const wanted = deployment.spec?.replicas ?? 1;
-  const oldReplicas = old.reduce((total, set) => total + (set.spec?.replicas ?? 0), 0);
+  const sum = (read: (set: MachineSetObject) => number | undefined): number =>
+    old.reduce((total, set) => total + (read(set) ?? 0), 0);
   const size = current.spec?.replicas ?? 0;
-  const grown = oldReplicas === 0 ? wanted : Math.min(wanted, wanted + 1 - oldReplicas);
-  if (grown !== size) kube.patch(current, { spec: { replicas: Math.max(0, grown) } });
-  const ready = current.status?.readyReplicas ?? 0;
-  const shrinkable = Math.max(0, ready + oldReplicas - wanted);
-  const victim = old.find((set) => (set.spec?.replicas ?? 0) > 0);
-  if (victim !== undefined && shrinkable > 0)
-    kube.patch(victim, { spec: { replicas: (victim.spec?.replicas ?? 0) - 1 } });
+  const step = nextStep(
+    {
+      wanted: deployment.spec?.replicas ?? 1,
+      current: { replicas: size, ready: current.status?.readyReplicas ?? 0 },
+      old: {
+        replicas: sum((set) => set.spec?.replicas),
+        ready: sum((set) => Math.min(set.spec?.replicas ?? 0, set.status?.readyReplicas ?? 0)),
+      },
+    },
+    rolloutBounds(deployment),
+  );
+  if (step.grown !== size) kube.patch(current, { spec: { replicas: step.grown } });
+  let left = step.shrink;
+  for (const set of old) {
+    const replicas = set.spec?.replicas ?? 0;
+    const lost = Math.min(replicas, left);
+    if (lost > 0) kube.patch(set, { spec: { replicas: replicas - lost } });
+    left -= lost;
+  }
   old
     .filter(
       (set) =>

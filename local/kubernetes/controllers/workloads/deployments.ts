@@ -10,6 +10,7 @@ import { createPod, freeName, isActivePod, isReadyPod, podsOf, templateHash, toC
 
 /** Deployments: one ReplicaSet per template, the new one first, the old ones drained once the new is ready. */
 export function createDeployments(kube: Kube, clock: Clock): Reconciler {
+  const stuckSince = new Map<string, number>();
   return {
     name: 'deployment-controller',
     watches: [{ kind: DEPLOYMENT }, { kind: REPLICA_SET, map: toController(DEPLOYMENT) }],
@@ -28,6 +29,7 @@ export function createDeployments(kube: Kube, clock: Clock): Reconciler {
       const sum = (read: (set: WorkloadObject) => number | undefined): number =>
         [current, ...others].reduce((total, set) => total + (read(set) ?? 0), 0);
       const available = sum((set) => set.status?.readyReplicas);
+      const left = deadlineLeft(kube, clock, deployment, current, stuckSince);
       kube.patchStatus(deployment, {
         observedGeneration: deployment.metadata.generation ?? 1,
         replicas: sum((set) => set.status?.replicas),
@@ -37,11 +39,11 @@ export function createDeployments(kube: Kube, clock: Clock): Reconciler {
         unavailableReplicas: Math.max(0, wanted - available),
         conditions: setConditions(
           deployment.status?.conditions,
-          conditionsOf(kube, current, { wanted, ready, available }),
+          conditionsOf(kube, current, { wanted, ready, available, late: left === 0 }),
           clock.now(),
         ),
       });
-      return undefined;
+      return left === undefined || left === 0 ? undefined : { requeueAfter: left };
     },
   };
 }
@@ -49,7 +51,7 @@ export function createDeployments(kube: Kube, clock: Clock): Reconciler {
 function conditionsOf(
   kube: Kube,
   current: WorkloadObject,
-  counts: { wanted: number; ready: number; available: number },
+  counts: { wanted: number; ready: number; available: number; late: boolean },
 ): ConditionUpdate[] {
   const name = current.metadata.name;
   const isAvailable =
@@ -76,13 +78,57 @@ function conditionsOf(
           reason: 'NewReplicaSetAvailable',
           message: `ReplicaSet "${name}" has successfully progressed.`,
         }
-      : {
-          type: 'Progressing',
-          status: true,
-          reason: 'ReplicaSetUpdated',
-          message: `ReplicaSet "${name}" is progressing.`,
-        },
+      : counts.late
+        ? {
+            type: 'Progressing',
+            status: false,
+            reason: 'ProgressDeadlineExceeded',
+            message: `ReplicaSet "${name}" has timed out progressing.${reason === '' ? '' : ` ${reason}`}`,
+          }
+        : {
+            type: 'Progressing',
+            status: true,
+            reason: 'ReplicaSetUpdated',
+            message: `ReplicaSet "${name}" is progressing.`,
+          },
   ];
+}
+
+/** Kubernetes' default of progressDeadlineSeconds. */
+const PROGRESS_SECONDS = 600;
+/** Of this computer's time: simulated time runs faster than the work behind it, and being slow is no failure. */
+const LEAST_WALL_SECONDS = 10;
+
+/**
+ * Azure seconds until the Deployment counts as stuck; 0 when it does, undefined while nothing holds it up. Only what
+ * does not pass by itself counts: an image that cannot be pulled, a pod that no node takes.
+ */
+function deadlineLeft(
+  kube: Kube,
+  clock: Clock,
+  deployment: WorkloadObject,
+  current: WorkloadObject,
+  stuckSince: Map<string, number>,
+): number | undefined {
+  const id = `${deployment.metadata.uid ?? ''}/${current.metadata.name}`;
+  const isStuck = podsOf(kube, current).some((pod) =>
+    (pod.status?.conditions ?? []).some(
+      (condition) =>
+        condition.status === 'False' &&
+        (condition.reason === 'Unschedulable' || condition.message.startsWith('ImagePullBackOff')),
+    ),
+  );
+  if (!isStuck) {
+    stuckSince.delete(id);
+    return undefined;
+  }
+  const since = stuckSince.get(id) ?? clock.now();
+  stuckSince.set(id, since);
+  const deadline = Math.max(
+    deployment.spec?.progressDeadlineSeconds ?? PROGRESS_SECONDS,
+    deployment.spec?.progressDeadlineSeconds === undefined ? LEAST_WALL_SECONDS * clock.timeScale : 0,
+  );
+  return Math.max(0, deadline - ((clock.now() - since) / 1000) * clock.timeScale);
 }
 
 /** The first thing that keeps a pod of the set from running, as its conditions tell. */

@@ -63,11 +63,19 @@ function isJobPod(pod: PodObject): boolean {
   return controllerOf(pod)?.kind === 'Job';
 }
 
-function startSeconds(pod: PodObject, nodeName: string, pulled: Set<string>): number {
-  const images = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(
+function imagesOf(pod: PodObject): string[] {
+  return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(
     (container) => container.image ?? '',
   );
-  const missing = images.filter((image) => !pulled.has(`${nodeName} ${image}`));
+}
+
+/** Registries under the top-level domain `invalid`, which never resolves (RFC 2606), stand for images that cannot be pulled. */
+function isUnreachable(image: string): boolean {
+  return /^[^/]+\.invalid(:\d+)?\//.test(image);
+}
+
+function startSeconds(pod: PodObject, nodeName: string, pulled: Set<string>): number {
+  const missing = imagesOf(pod).filter((image) => !pulled.has(`${nodeName} ${image}`));
   missing.forEach((image) => pulled.add(`${nodeName} ${image}`));
   return START_SECONDS + (missing.length > 0 ? PULL_SECONDS : 0);
 }
@@ -98,6 +106,17 @@ function blockedBy(kube: Kube, clock: Clock, pod: PodObject, node: NodeObject): 
       );
     }
   }
+  const unreachable = imagesOf(pod).find(isUnreachable);
+  if (unreachable !== undefined) {
+    const registry = unreachable.split('/')[0] ?? '';
+    return hold(
+      kube,
+      clock,
+      pod,
+      'ImagePullBackOff',
+      `Back-off pulling image "${unreachable}": failed to pull and unpack image "${unreachable}": dial tcp: lookup ${registry}: no such host`,
+    );
+  }
   if (pod.spec?.hostNetwork !== true && !isTrue(node.status?.conditions, 'Ready')) {
     hold(
       kube,
@@ -125,7 +144,9 @@ function hold(kube: Kube, clock: Clock, pod: PodObject, reason: string, message:
   kube.patchStatus(pod, {
     phase: 'Pending',
     conditions,
-    containerStatuses: containerStatuses(pod, { waiting: { reason: 'ContainerCreating' } }),
+    containerStatuses: containerStatuses(pod, {
+      waiting: reason === 'ImagePullBackOff' ? { reason, message } : { reason: 'ContainerCreating' },
+    }),
   });
   if (isNews) kube.event(pod, 'Warning', reason, message);
   return { requeueAfter: MOUNT_RETRY_SECONDS };
