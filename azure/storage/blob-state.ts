@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { PageBlobClient } from '@azure/storage-blob';
 import { call } from '../clients/capture.ts';
 import { classify } from '../errors/classify.ts';
@@ -7,8 +8,8 @@ import type { ByteRange } from './ranges.ts';
 import type { OpenSource } from './source.ts';
 
 /** Metadata of the copy. Names are lower case: HTTP headers carry them. */
-export const completeKey = 'complete';
-export const etagKey = 'sourceetag';
+const completeKey = 'complete';
+const etagKey = 'sourceetag';
 
 type Properties = Awaited<ReturnType<PageBlobClient['getProperties']>>;
 
@@ -20,6 +21,8 @@ export interface CopyState {
   readonly ours: boolean;
   /** It was begun from the source as it is now. */
   readonly same: boolean;
+  /** The storage service copies, or has copied, into it. */
+  readonly byService: boolean;
   /** It is equal to the source as it is now, and was compared. */
   readonly complete: boolean;
 }
@@ -34,6 +37,14 @@ export function metadataOf(source: Pick<OpenSource, 'etag'>, complete: boolean):
   return { [etagKey]: bareEtag(source.etag), [completeKey]: String(complete) };
 }
 
+/**
+ * Sequence number of a copy from a source with this ETag. Every page write names it, so that a late operation of an
+ * older copy can never get into the blob of a newer one.
+ */
+export function sequenceOf(etag: string): number {
+  return createHash('sha256').update(etag).digest().readUIntBE(0, 6);
+}
+
 /** Reads the destination blob and what its metadata says. */
 export async function readState(
   source: Pick<OpenSource, 'etag' | 'size'>,
@@ -43,9 +54,12 @@ export async function readState(
   if (read.status !== 'done' && read.failure?.status !== 404) return read;
   const existing = read.status === 'done' ? read.value : undefined;
   const metadata = existing?.metadata;
-  const same = metadata?.[etagKey] === bareEtag(source.etag) && existing?.contentLength === source.size;
-  const complete = same && metadata?.[completeKey] === 'true';
-  return { status: 'done', value: { existing, ours: metadata?.[etagKey] !== undefined, same, complete } };
+  const fits = metadata?.[etagKey] === bareEtag(source.etag) && existing?.contentLength === source.size;
+  const complete = fits && metadata?.[completeKey] === 'true';
+  // A copy by the service that failed or was aborted leaves a blob that page writes cannot go on with.
+  const byService = existing?.copyStatus === 'pending' || existing?.copyStatus === 'success';
+  const same = fits && (byService || existing?.blobSequenceNumber === sequenceOf(source.etag));
+  return { status: 'done', value: { existing, ours: metadata?.[etagKey] !== undefined, same, complete, byService } };
 }
 
 /** Data of the source in a window; refused with 412 when the source changed. */

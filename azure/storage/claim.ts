@@ -15,8 +15,12 @@ export type Claimed = { readonly status: 'held'; readonly leaseId: string } | { 
 export interface Claim {
   /** Takes or renews the lease when it is not known to be fresh. */
   hold(): Promise<Claimed>;
-  /** Azure says that the lease is gone: forget it, and take it again unless somebody else has it. */
-  again(): Promise<Claimed>;
+  /**
+   * Azure says that the lease is gone: take it again, unless somebody else has it, or another operation took it since.
+   *
+   * @param since when the refused operation began, in milliseconds of `performance.now()`
+   */
+  again(since: number): Promise<Claimed>;
   /** Lets the others go on at once. A failure does not matter: the lease ends by itself. */
   release(): Promise<void>;
 }
@@ -57,7 +61,8 @@ export function createClaim(destination: Destination, uid: string): Claim {
   };
   return {
     hold: () => (performance.now() - heldAt < life ? Promise.resolve({ status: 'held', leaseId: uid }) : once()),
-    again() {
+    again(since) {
+      if (heldAt >= since) return Promise.resolve({ status: 'held', leaseId: uid });
       // Leases of the simulated Azure run in its own, faster time: learn how long they last.
       const lasted = performance.now() - heldAt;
       if (asking === undefined && lasted < life) life = lasted / 2;
@@ -66,9 +71,7 @@ export function createClaim(destination: Destination, uid: string): Claim {
     },
     async release() {
       heldAt = Number.NEGATIVE_INFINITY;
-      await destination.run('release the copy of the image', (client) =>
-        client.getBlobLeaseClient(uid).releaseLease(),
-      );
+      await destination.run('release the copy of the image', (client) => client.getBlobLeaseClient(uid).releaseLease());
     },
   };
 }

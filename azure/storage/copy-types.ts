@@ -27,6 +27,12 @@ export interface CredentialReport {
   readonly reason?: string;
 }
 
+/** What preflight can tell of the storage account. */
+export interface DestinationAccess extends CredentialReport {
+  /** `missing`: the account wants Entra ID, and the identity of Capstan may not read blobs there (yet). */
+  readonly dataRole: 'sufficient' | 'missing';
+}
+
 export interface CopyPlan extends CredentialReport {
   /** Already there and marked complete: nothing is left to do, not even `finish`. */
   readonly complete: boolean;

@@ -3,16 +3,16 @@ import { failed, type Outcome, wait } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
-import { copiedRanges, metadataOf, readState, sourceRanges } from './blob-state.ts';
+import { copiedRanges, metadataOf, readState, sequenceOf, sourceRanges } from './blob-state.ts';
 import { type Claim, createClaim } from './claim.ts';
-import type { CopiedImage, CopyMethod, CopyPlan, CopySlice, SliceResult } from './copy-types.ts';
+import type { CopiedImage, CopyMethod, CopyPlan, CopySlice, DestinationAccess, SliceResult } from './copy-types.ts';
 import { createDestinations, type Destination, type Refused } from './destination.ts';
 import { finishCopy } from './finish.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
 import { createPacer, type Pacer } from './pacer.ts';
 import { missingOperations, operationsOf, slicesOf, totalOf } from './ranges.ts';
 import { abortServiceCopy, beginServiceCopy } from './service-copy.ts';
-import { copyOperations, type CopyTools, sequenceOf } from './slice.ts';
+import { copyOperations, type CopyTools } from './slice.ts';
 import { openSource } from './source.ts';
 import { isFixedVhd } from './vhd.ts';
 
@@ -28,6 +28,8 @@ export interface ImageCopy {
   slice(plan: ClusterPlan, copy: Started, slice: CopySlice): Promise<Outcome<SliceResult>>;
   /** Waits for a copy by the storage service, compares both sides and marks the copy complete. */
   finish(plan: ClusterPlan, copy: Started): Promise<Outcome<CopiedImage>>;
+  /** Looks whether the destination can be reached, and with which credential. Nothing is written. */
+  probe(plan: ClusterPlan): Promise<Outcome<DestinationAccess>>;
   /** Ends what would go on by itself: a copy by the storage service, and the claim on the blob. */
   abort(plan: ClusterPlan): Promise<Outcome<object>>;
 }
@@ -74,6 +76,7 @@ export function createCopy(connection: Connection): ImageCopy {
       const begun = await begin(plan);
       return 'status' in begun ? begun : finishCopy(begun, started.sourceEtag);
     },
+    probe: (plan) => probe(destinations(plan)),
     async abort(plan) {
       const destination = destinations(plan);
       const aborted = await abortServiceCopy(destination);
@@ -84,18 +87,25 @@ export function createCopy(connection: Connection): ImageCopy {
   };
 }
 
+/** Reads the blob that is to come: one that is absent, or whose container is, answers the question as well. */
+async function probe(destination: Destination): Promise<Outcome<DestinationAccess>> {
+  const read = await destination.run('reach the storage account', (client) => client.getProperties());
+  const roleMissing = read.status !== 'done' && read.failure?.code === 'AuthorizationPermissionMismatch';
+  if (read.status !== 'done' && read.failure?.status !== 404 && !roleMissing) return passOn(read);
+  return { status: 'done', value: { dataRole: roleMissing ? 'missing' : 'sufficient', ...destination.report() } };
+}
+
 async function planCopy(tools: CopyTools, method: CopyMethod): Promise<Outcome<CopyPlan>> {
   const { source, destination } = tools;
   const problem = isFixedVhd(source);
   if (problem !== undefined) return failed(problem);
   const read = await readState(source, destination);
   if (read.status !== 'done') return passOn(read);
-  const { existing, ours, same, complete } = read.value;
+  const { existing, ours, same, complete, byService } = read.value;
   if (existing !== undefined && !ours) return failed(foreign(destination));
   const nothing = { slices: [], totalBytes: 0, remainingBytes: 0 };
   if (complete) return planned(tools, { complete, method, ...nothing });
-  const underWay = same && (existing?.copyStatus === 'pending' || existing?.copyStatus === 'success');
-  if (underWay) return planned(tools, { complete: false, method: 'service', ...nothing });
+  if (same && byService) return planned(tools, { complete: false, method: 'service', ...nothing });
   const wanted = method === 'service' ? undefined : await sourceRanges(source, { start: 0, end: source.size });
   if (wanted !== undefined && wanted.status !== 'done' && !cannotList(wanted)) {
     return wanted.failure?.status === 412 ? failed(changed(source)) : passOn(wanted);

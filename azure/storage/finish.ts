@@ -67,22 +67,21 @@ async function mark(
   byService: boolean,
 ): Promise<Outcome<never> | undefined> {
   const write = (conditions: { leaseId: string } | { ifMatch: string } | object) =>
-    destination.run('mark the copy complete', (client) =>
-      client.setMetadata(metadataOf(source, true), { conditions }),
-    );
+    destination.run('mark the copy complete', (client) => client.setMetadata(metadataOf(source, true), { conditions }));
   if (byService) {
     const marked = await write(existingEtag === undefined ? {} : { ifMatch: existingEtag });
     return marked.status === 'done' ? undefined : passOn(marked);
   }
   let held = await claim.hold();
   for (let tries = 1; held.status === 'held'; tries++) {
+    const began = performance.now();
     const marked = await write({ leaseId: held.leaseId });
     if (marked.status === 'done') {
       await claim.release();
       return undefined;
     }
     if (!isLeaseLost(marked) || tries >= marks) return passOn(marked);
-    held = await claim.again();
+    held = await claim.again(began);
   }
   return held.status === 'other' ? otherCluster() : passOn(held);
 }

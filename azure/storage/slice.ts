@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PageBlobClient } from '@azure/storage-blob';
 import { failed, type Outcome } from '#domain/outcome.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { AzureFailure } from '../errors/failure.ts';
+import { sequenceOf } from './blob-state.ts';
 import { type Claim, isLeaseLost } from './claim.ts';
 import type { Destination, Reached, Refused } from './destination.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
@@ -22,14 +22,6 @@ export interface CopyTools {
   readonly destination: Destination;
   readonly claim: Claim;
   readonly pacer: Pacer;
-}
-
-/**
- * Sequence number of a copy from a source with this ETag. Every page write names it, so that a late operation of an
- * older copy can never get into the blob of a newer one.
- */
-export function sequenceOf(etag: string): number {
-  return createHash('sha256').update(etag).digest().readUIntBE(0, 6);
 }
 
 /** Refusals that pass when the operations come more slowly. */
@@ -74,6 +66,7 @@ async function copyOperation(
     if (held.status !== 'held') return passOn(held);
     const { leaseId } = held;
     const mark = await pacer.turn(count);
+    const began = performance.now();
     const sourceAuthorization = await source.authorization();
     const copied: Reached<unknown> = await destination.run('copy the image', (client: PageBlobClient) =>
       client.uploadPagesFromURL(source.copyUrl, offset, offset, count, {
@@ -85,7 +78,7 @@ async function copyOperation(
     if (copied.status === 'done') return undefined;
     if (tries >= triesPerOperation) return copyFailure(source, copied);
     if (isLeaseLost(copied)) {
-      held = await claim.again();
+      held = await claim.again(began);
     } else if (isBusy(copied)) {
       pacer.refused(mark);
       await sleep(Math.min(longestPause, 25 * 2 ** tries));

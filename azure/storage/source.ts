@@ -130,8 +130,7 @@ function done(connection: Connection, source: SourceUrl, open: Attempt, properti
       blobType: properties.blobType ?? '',
       metadata: properties.metadata ?? {},
       authorization: () => (open.access === 'entra' ? authorization() : Promise.resolve(undefined)),
-      signedUrl: () =>
-        open.access === 'entra' ? delegationUrl(connection, source) : Promise.resolve(source.url.href),
+      signedUrl: () => (open.access === 'entra' ? delegationUrl(connection, source) : Promise.resolve(source.url.href)),
     },
   };
 }

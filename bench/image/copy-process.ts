@@ -48,4 +48,6 @@ await Promise.all(Array.from({ length: sideBySide }, worker));
 await pursue(() => engine.finish(plan, copy));
 const seconds = (performance.now() - began) / 1000;
 clearInterval(sampler);
-process.stdout.write(JSON.stringify({ seconds, rssAboveBaseMiB: (Math.max(peak, process.memoryUsage.rss()) - base) / 1024 ** 2 }));
+process.stdout.write(
+  JSON.stringify({ seconds, rssAboveBaseMiB: (Math.max(peak, process.memoryUsage.rss()) - base) / 1024 ** 2 }),
+);

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import type { SeededImage } from '#local/azure/storage/seed.ts';
 import { seededClientId } from '#local/simulator/compose.ts';
@@ -50,7 +50,7 @@ const account = 'corpimages0001';
 
 /** Bytes and operations that reached the destination. */
 const moved = { bytes: 0, operations: 0 };
-const { write } = storage.state.pages;
+const write = storage.state.pages.write.bind(storage.state.pages);
 Object.assign(storage.state.pages, {
   write(blob: number, offset: number, data: Buffer, snapshot: string) {
     write(blob, offset, data, snapshot);
@@ -72,10 +72,11 @@ async function run(): Promise<Result> {
   };
   Object.assign(moved, { bytes: 0, operations: 0 });
   const seen = log.entries().at(-1)?.seq ?? 0;
-  const child = path.join(import.meta.dirname, 'copy-process.ts');
+  const child = fileURLToPath(new URL('./copy-process.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [child, url, seededClientId, JSON.stringify(plan)]);
   const { seconds, rssAboveBaseMiB } = JSON.parse(stdout) as Pick<Result, 'seconds' | 'rssAboveBaseMiB'>;
-  if (world.fingerprint(account, container, plan.storage.blob) !== source) throw new Error('the copy is not byte-equal');
+  if (world.fingerprint(account, container, plan.storage.blob) !== source)
+    throw new Error('the copy is not byte-equal');
   const refused = log.entries().filter((entry) => entry.seq > seen && entry.status === 503).length;
   storage.dataPlane.deleteContainer(account, container);
   const bytesNonZero = dataSize + 512;

@@ -60,18 +60,12 @@ function stepPath(plan: ClusterPlan, step: StepId): CriticalPath {
 }
 
 function workSeconds(plan: ClusterPlan, step: StepId): number {
-  switch (step) {
-    case 'controlPlaneScale':
-      return (plan.controlPlane.replicas - 1) * secondsPerJoin;
-    case 'workerPools':
-      return plan.pools.some((pool) => pool.replicas > 0) ? (extraSeconds[step] ?? 0) : 0;
-    case 'addOns':
-      return plan.addOns.length > 0 ? (extraSeconds[step] ?? 0) : 0;
-    case 'image':
-      return plan.image.sourceUrl === undefined ? 0 : (extraSeconds[step] ?? 0);
-    default:
-      return extraSeconds[step] ?? 0;
-  }
+  if (step === 'controlPlaneScale') return (plan.controlPlane.replicas - 1) * secondsPerJoin;
+  const idle =
+    (step === 'workerPools' && plan.pools.every((pool) => pool.replicas === 0)) ||
+    (step === 'addOns' && plan.addOns.length === 0) ||
+    (step === 'image' && plan.image.sourceUrl === undefined);
+  return idle ? 0 : (extraSeconds[step] ?? 0);
 }
 
 function longestChain(resources: readonly PlannedResource[]): CriticalPath {

@@ -1,5 +1,6 @@
 import type { CapstanError, Problem } from '../errors/error.ts';
 import { checkDocument } from './checks.ts';
+import { lenientDocument, touches } from './lenient.ts';
 import { clusterDocument } from './schema.ts';
 import { readText, unsafeKey } from './text.ts';
 import type { ClusterDocument } from './types.ts';
@@ -40,10 +41,16 @@ export function requestError(problems: readonly Problem[]): CapstanError {
     code: codes.size === 1 && only !== undefined ? only : 'CAP-1001',
     message:
       problems.length === 1 && first !== undefined
-        ? `${first.path === '' ? 'The document' : first.path}: ${first.message}`
+        ? first.path === ''
+          ? capitalised(first.message)
+          : `${first.path}: ${first.message}`
         : `The document has ${problems.length} problems`,
     problems,
   };
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function checkValue(value: unknown, lineOf: (path: readonly PropertyKey[]) => number | undefined): ParseResult {
@@ -64,7 +71,11 @@ function checkValue(value: unknown, lineOf: (path: readonly PropertyKey[]) => nu
           )
         : [withLine(issue.path, { message: issue.message, code: 'CAP-1001' })],
     );
-    return { error: requestError(problems) };
+    const lenient = lenientDocument(value, parsed.error.issues);
+    const further =
+      lenient === undefined ? [] : checkDocument(lenient).filter(({ path }) => !touches(path, parsed.error.issues));
+    const all = [...problems, ...further.map(({ path, message, code }) => withLine(path, { message, code }))];
+    return { error: requestError(all) };
   }
   const problems = checkDocument(parsed.data).map(({ path, message, code }) => withLine(path, { message, code }));
   return problems.length === 0 ? { document: parsed.data } : { error: requestError(problems) };

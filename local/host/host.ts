@@ -87,6 +87,12 @@ function allowedNames(settings: NodeJS.ProcessEnv): string[] {
     .filter((name) => name !== '');
 }
 
+/** Bytes that the history file may take (`HOST_STORE_LIMIT_MB`); undefined without a limit. */
+function storeLimit(settings: NodeJS.ProcessEnv): number | undefined {
+  const megabytes = Number(settings['HOST_STORE_LIMIT_MB'] ?? Number.NaN);
+  return megabytes > 0 ? megabytes * 1_048_576 : undefined;
+}
+
 async function loadApp(app: FunctionApp, log: Log): Promise<void> {
   try {
     await app.load();
@@ -216,7 +222,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const server = new HttpServer(log, allowedNames(settings));
   let store: DurableStore | undefined;
   try {
-    store = new DurableStore(path.join(options.data, 'durable.db'), options.durability);
+    store = new DurableStore(path.join(options.data, 'durable.db'), options.durability, storeLimit(settings));
     const port = await openPort(server, options);
     // The durable SDK builds its URLs from this name; it must be set before the app is loaded.
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;

@@ -17,6 +17,9 @@ export interface PartResult {
   different: number;
 }
 
+/** Differences printed for one case. */
+const LINES = 20;
+
 /** Reads the rows `| \`pattern\` | reason |` of the page. */
 export function readKnown(file: string): Known[] {
   const rows: Known[] = [];
@@ -67,8 +70,8 @@ export class Report {
     } else {
       part.different++;
       this.#print(`different  ${part.name}/${id}`);
-      for (const place of open.slice(0, 8)) this.#print(`             ${place}`);
-      if (open.length > 8) this.#print(`             and ${open.length - 8} more`);
+      for (const place of open.slice(0, LINES)) this.#print(`             ${place}`);
+      if (open.length > LINES) this.#print(`             and ${open.length - LINES} more`);
     }
   }
 

@@ -1,10 +1,12 @@
 /** Runs activities, first come first served, up to a limit. A result is recorded in one transaction with the end of its work item. */
+import type { TraceContext } from './contracts.ts';
 import type { EpisodeContext } from './context.ts';
 import { Effects } from './effects.ts';
 import { HTTP_ACTIVITY } from './events.ts';
 import { activityResultEvent } from './failures.ts';
 import { runHttpActivity } from './http-activity.ts';
 import type { WorkRow } from './store.ts';
+import { traceOf } from './trace.ts';
 
 /** The activity side of the engine. */
 export class ActivityRunner {
@@ -70,7 +72,12 @@ export class ActivityRunner {
       const outcome =
         row.name === HTTP_ACTIVITY
           ? await runHttpActivity(row.input)
-          : await functions.runActivity(functions.find('activity', row.name) ?? row.name, row.inst, row.input);
+          : await functions.runActivity(
+              functions.find('activity', row.name) ?? row.name,
+              row.inst,
+              row.input,
+              this.#traceOf(row),
+            );
       if (!this.#stopped) this.#record(row, activityResultEvent(row.name, row.task, outcome));
     } catch (error) {
       this.#failed(error);
@@ -83,6 +90,14 @@ export class ActivityRunner {
       else this.#perInstance.delete(row.inst);
       this.#next();
     }
+  }
+
+  #traceOf(row: WorkRow): TraceContext | undefined {
+    const { executions, store } = this.#context;
+    const known = executions.known(row.inst, row.exec);
+    if (known) return traceOf(known.events);
+    const instance = store.instance(row.inst);
+    return instance?.exec === row.exec ? traceOf(executions.load(instance).events) : undefined;
   }
 
   #record(row: WorkRow, event: object): void {

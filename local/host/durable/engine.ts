@@ -6,7 +6,7 @@
 import type { Log } from '../core/log.ts';
 import { ActivityRunner } from './activities.ts';
 import type { EpisodeContext } from './context.ts';
-import type { DurableFunctions, EngineOptions, Environment } from './contracts.ts';
+import type { DurableFunctions, EngineOptions, Environment, TraceContext } from './contracts.ts';
 import { Effects } from './effects.ts';
 import { entityParts, runEntityTurn, signalMessage } from './entities.ts';
 import { runEpisode } from './episode.ts';
@@ -14,6 +14,7 @@ import { EVENT } from './events.ts';
 import { ExecutionCache } from './executions.ts';
 import { createInstance } from './instances.ts';
 import { rewindInstance } from './rewind.ts';
+import { steadyEnvironment } from './steady-clock.ts';
 import { TERMINAL, type DurableStore, type InstanceRow } from './store.ts';
 import { StrictCheck } from './strict.ts';
 import { Traps } from './traps.ts';
@@ -21,6 +22,7 @@ import { Traps } from './traps.ts';
 /** Longest delay of a timer of the platform, in milliseconds; longer waits are armed again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const RETRY_AFTER_FAILURE_MS = 1000;
+const SAME_FAILURE_MS = 5000;
 /** Bounds of the wait for further results while activities of an instance are running, in milliseconds. */
 const LINGER = { least: 3, most: 40, perEvents: 50 };
 
@@ -31,6 +33,8 @@ export interface StartRequest {
   readonly inputJson: string | null;
   readonly version?: string | undefined;
   readonly source?: string | undefined;
+  /** W3C trace context of the caller. */
+  readonly trace?: TraceContext | undefined;
 }
 
 export type StartResult = { readonly ok: true; readonly id: string } | { readonly ok: false; readonly status: string };
@@ -59,6 +63,7 @@ export class DurableEngine {
   #pumping = false;
   #stopped = false;
   #paused = false;
+  #lastFailure = { reason: '', at: 0 };
 
   constructor(
     store: DurableStore,
@@ -70,12 +75,12 @@ export class DurableEngine {
     this.store = store;
     this.functions = functions;
     this.options = options;
-    this.#environment = environment;
+    this.#environment = steadyEnvironment(environment, store.newestTime(), log);
     this.#log = log;
     this.#context = {
       store,
       functions,
-      environment,
+      environment: this.#environment,
       options,
       traps: new Traps(log),
       executions: new ExecutionCache(store),
@@ -142,6 +147,7 @@ export class DurableEngine {
         version: request.version ?? this.options.versions.defaultVersion,
         parent: undefined,
         source: request.source ?? null,
+        trace: request.trace,
       }),
     );
     return { ok: true, id };
@@ -155,7 +161,20 @@ export class DurableEngine {
   }
 
   terminate(id: string, reason: string | null): void {
+    const row = this.store.instance(id);
+    if (row?.status === 'Pending' && row.parent === null && !this.#busy.has(id))
+      return this.#terminateUnstarted(row, reason);
     this.#commit((effects) => effects.post(id, null, { EventType: EVENT.ExecutionTerminated, Input: reason }));
+  }
+
+  /** An instance that has never run ends at once, with an empty history (durable-recordings, 17). */
+  #terminateUnstarted(row: InstanceRow, reason: string | null): void {
+    this.#commit((effects) => {
+      this.store.updateStatus(row.id, 'Terminated', row.custom, 0, this.#environment.now());
+      this.store.setOutput(row.id, reason === null ? null : JSON.stringify(reason));
+      // Its start message is still there; the next turn drops it.
+      effects.ready.add(row.id);
+    });
   }
 
   suspend(id: string, reason: string | null): void {
@@ -207,7 +226,12 @@ export class DurableEngine {
     if (effects.earliest !== Number.POSITIVE_INFINITY) this.#arm(effects.earliest);
   }
 
+  /** Logs a failure of the host; the same one (a full disk, say) not more often than every few seconds. */
   #failed(what: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const now = performance.now();
+    if (this.#lastFailure.reason === reason && now - this.#lastFailure.at < SAME_FAILURE_MS) return;
+    this.#lastFailure = { reason, at: now };
     this.#log.write({
       level: 'error',
       category: 'Host.Durable',

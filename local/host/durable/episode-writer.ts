@@ -15,6 +15,7 @@ import type { OrchestrationFailure } from './failures.ts';
 import { createInstance, executionStarted } from './instances.ts';
 import type { ReplayResult } from './replay.ts';
 import { TERMINAL, type InstanceRow, type RuntimeStatus } from './store.ts';
+import { traceOf } from './trace.ts';
 
 /** Due time of a message that waits for the end of an instance rather than for a time. */
 export const HELD = 8_640_000_000_000_000;
@@ -175,6 +176,7 @@ export class EpisodeWriter {
       version,
       parent: { id, exec, name, task: action.id, version: this.#row.version },
       source: null,
+      trace: traceOf(this.#live.events),
     });
   }
 
@@ -267,7 +269,16 @@ export class EpisodeWriter {
     this.#effects.post(
       id,
       exec,
-      executionStarted({ id, exec, name, version, input, parent: start?.ParentInstance ?? null, generation: null }),
+      executionStarted({
+        id,
+        exec,
+        name,
+        version,
+        input,
+        parent: start?.ParentInstance ?? null,
+        generation: null,
+        trace: traceOf(this.#live.events),
+      }),
     );
     for (const event of replayed.carryOver) this.#effects.post(id, exec, { ...event, IsPlayed: false });
   }

@@ -55,6 +55,12 @@ export class ExecutionCache {
     return live;
   }
 
+  /** The execution if it is in memory. */
+  known(id: string, exec: string): LiveExecution | undefined {
+    const live = this.#live.get(id);
+    return live?.exec === exec ? live : undefined;
+  }
+
   /** Counts events that were appended to an execution in memory. */
   grew(count: number): void {
     this.#events += count;

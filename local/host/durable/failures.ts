@@ -1,6 +1,6 @@
 /** Texts of failures, as the Durable extension writes them (durable-recordings, 14b, 14c, 15). */
 import type { ActivityOutcome } from './contracts.ts';
-import type { FailureDetails, OrchestratorState } from './events.ts';
+import { HTTP_ACTIVITY, type FailureDetails, type OrchestratorState } from './events.ts';
 
 const HRESULT = -2146233088;
 
@@ -45,7 +45,8 @@ export function activityResultEvent(name: string, task: number, outcome: Activit
   return {
     EventType: 6,
     TaskScheduledId: task,
-    Reason: `Activity function '${name}' failed: ${outcome.message}`,
+    // The activity behind callHttp is the extension's own and fails without this prefix (durable-recordings, 20).
+    Reason: name === HTTP_ACTIVITY ? outcome.message : `Activity function '${name}' failed: ${outcome.message}`,
     Details: exceptionJson(outcome.message, outcome.stack),
     FailureDetails: null,
   };
@@ -99,7 +100,19 @@ export function orchestrationFailure(name: string, state: OrchestratorState, rep
   const details = `Message: ${error}, StackTrace: `;
   const failure = state.failureDetails;
   if (!failure) return { output: result, result, details };
-  return { output: `${failure.ErrorType}: ${failure.ErrorMessage}`, result, details, failureDetails: failure };
+  return { output: `${failure.ErrorType}: ${failure.ErrorMessage}`, result, details, failureDetails: whole(failure) };
+}
+
+/** The SDK leaves out what is not set; in the history every member is there. */
+function whole(failure: Partial<FailureDetails>): FailureDetails {
+  return {
+    ErrorType: failure.ErrorType ?? '',
+    ErrorMessage: failure.ErrorMessage ?? '',
+    StackTrace: failure.StackTrace ?? null,
+    InnerFailure: failure.InnerFailure ?? null,
+    IsNonRetriable: failure.IsNonRetriable ?? false,
+    Properties: failure.Properties ?? null,
+  };
 }
 
 /** Failure for a reason that lies in the host, with the usual prefix. */

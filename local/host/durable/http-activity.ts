@@ -34,6 +34,7 @@ async function send(
       response.once('end', () => resolve([response, Buffer.concat(chunks).toString('utf8')]));
     });
     call.once('error', reject);
+    call.removeHeader('connection');
     call.end(body);
   });
 }

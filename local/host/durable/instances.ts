@@ -1,7 +1,8 @@
-import type { Environment } from './contracts.ts';
+import type { Environment, TraceContext } from './contracts.ts';
 import type { Effects } from './effects.ts';
 import { EVENT, type HistoryEvent } from './events.ts';
 import type { DurableStore } from './store.ts';
+import { parentTraceContext } from './trace.ts';
 
 /** A new instance; `input` is JSON text, null for none. */
 export interface NewInstance {
@@ -20,6 +21,7 @@ export interface NewInstance {
     | undefined;
   /** Instance that this one restarts. */
   readonly source: string | null;
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Writes a new instance with its start message, replacing an old one of that id. Inside the caller's transaction. */
@@ -82,6 +84,7 @@ export function executionStarted(start: {
   input: string | null;
   parent: HistoryEvent['ParentInstance'];
   generation: number | null;
+  trace?: TraceContext | undefined;
 }): object {
   return {
     OrchestrationInstance: { InstanceId: start.id, ExecutionId: start.exec },
@@ -92,7 +95,7 @@ export function executionStarted(start: {
     Input: start.input,
     Tags: null,
     Correlation: null,
-    ParentTraceContext: null,
+    ParentTraceContext: parentTraceContext(start.trace),
     ScheduledStartTime: null,
     Generation: start.generation,
     GenerateNewTrace: false,

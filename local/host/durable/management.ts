@@ -1,8 +1,10 @@
 /** The HTTP management API of the Durable extension (functions-host-protocol.md, 2.8; durable-recordings, 08, 13, 16). */
 import { instanceUris, type ManagementAddresses } from './client-payload.ts';
+import type { TraceContext } from './contracts.ts';
 import type { DurableEngine } from './engine.ts';
 import { entityId, type HistoryEvent } from './events.ts';
 import { unknownFunction } from './failures.ts';
+import { isStoreError } from './sqlite.ts';
 import { entityAsInstance, historyDocument, shownValue, statusDocument } from './status-view.ts';
 import { TERMINAL, type InstanceFilter, type InstanceView } from './store.ts';
 
@@ -14,6 +16,8 @@ export interface ManagementRequest {
   readonly contentType: string | undefined;
   readonly continuation: string | undefined;
   readonly body: string;
+  /** Headers `traceparent` and `tracestate`. */
+  readonly trace: TraceContext | undefined;
   /** Address the caller used, e.g. `http://127.0.0.1:7071`, and the whole URL. */
   readonly origin: string;
   readonly url: string;
@@ -28,6 +32,8 @@ export interface ManagementResponse {
 
 const NOT_FOUND: ManagementResponse = { status: 404 };
 const PAGE = 100;
+/** Names of the storage connection that URLs of this API carry. */
+const CONNECTIONS: ReadonlySet<string> = new Set(['', 'storage', 'azurewebjobsstorage']);
 const KNOWN_STATUSES = new Set([
   'Running',
   'Completed',
@@ -71,6 +77,10 @@ export class ManagementApi {
     } catch (error) {
       if (error instanceof BadRequest || error instanceof URIError)
         return { status: 400, json: { Message: error.message } };
+      if (isStoreError(error)) {
+        const Message = `This could not be recorded and has not happened: ${error.message}. Free some space or look at the disk, then try again.`;
+        return { status: 503, json: { Message } };
+      }
       throw error;
     }
   }
@@ -81,6 +91,9 @@ export class ManagementApi {
     if (timeout <= interval)
       throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
     // The text is kept as it came: numbers of any length and blanks are still there in the history.
+    const connection = request.query.get('connection') ?? 'Storage';
+    if (!CONNECTIONS.has(connection.toLowerCase()))
+      return { status: 500, json: hostError(`Unable to resolve the Azure Storage connection named '${connection}'.`) };
     const inputJson = request.body === '' ? null : request.body;
     if (inputJson !== null && tryCompact(inputJson) === undefined) return { status: 400, json: invalidJson(inputJson) };
     const result = this.#engine.startInstance({
@@ -88,6 +101,7 @@ export class ManagementApi {
       instanceId,
       inputJson,
       version: request.query.get('version') ?? undefined,
+      trace: request.trace,
     });
     if (!result.ok)
       return {

@@ -33,12 +33,13 @@ export type Durability = 'process' | 'power';
  * Opens the file, checks it and brings its schema up to date. A damaged file, a file of another program or one written by a
  * newer version is refused (DataFolderError) and left untouched.
  */
-export function openDatabase(file: string, durability: Durability): DatabaseSync {
+export function openDatabase(file: string, durability: Durability, limitBytes?: number): DatabaseSync {
   const existed = existsSync(file);
   let database: DatabaseSync | undefined;
   try {
     database = new (sqlite().DatabaseSync)(file);
     prepare(database, file, existed, durability);
+    if (limitBytes !== undefined) limitSize(database, limitBytes);
     return database;
   } catch (error) {
     database?.close();
@@ -49,6 +50,11 @@ export function openDatabase(file: string, durability: Durability): DatabaseSync
       { cause: error },
     );
   }
+}
+
+function limitSize(database: DatabaseSync, bytes: number): void {
+  const [pageSize] = Object.values(database.prepare('PRAGMA page_size').get() ?? {});
+  database.exec(`PRAGMA max_page_count=${Math.max(1, Math.floor(bytes / Number(pageSize)))}`);
 }
 
 function prepare(database: DatabaseSync, file: string, existed: boolean, durability: Durability): void {
@@ -68,7 +74,7 @@ function prepare(database: DatabaseSync, file: string, existed: boolean, durabil
     if (verdict !== 'ok') throw new Error(String(verdict));
   }
   database.exec(
-    `PRAGMA journal_mode=WAL; PRAGMA synchronous=${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size=-16000`,
+    `PRAGMA journal_mode=WAL; PRAGMA synchronous=${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=4000`,
   );
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < version) continue;

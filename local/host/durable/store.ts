@@ -90,8 +90,9 @@ export class DurableStore {
   commits = 0;
   onCommit: ((commits: number) => void) | undefined;
 
-  constructor(file: string, durability: Durability = 'process') {
-    this.#database = openDatabase(file, durability);
+  /** @param limitBytes largest size of the file; what does not fit any more is refused. */
+  constructor(file: string, durability: Durability = 'process', limitBytes?: number) {
+    this.#database = openDatabase(file, durability, limitBytes);
   }
 
   close(): void {
@@ -118,11 +119,11 @@ export class DurableStore {
 
   /** Runs `work` in one transaction; rolls back and rethrows when it throws. */
   transaction<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#sql('BEGIN IMMEDIATE').run();
     let result: T;
     try {
       result = work();
-      this.#database.exec('COMMIT');
+      this.#sql('COMMIT').run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
@@ -162,6 +163,13 @@ export class DurableStore {
     if (filter.createdTo !== undefined) add('i.created <= ?', filter.createdTo);
     const text = `SELECT i.*, p.shown_input AS input, p.output FROM instance i JOIN payload p ON p.id=i.id WHERE ${where.join(' AND ')} ORDER BY i.id LIMIT ?`;
     return this.#all<InstanceView>(text, ...values, filter.limit);
+  }
+
+  /** Newest time that any instance or entity carries; 0 in an empty store. */
+  newestTime(): number {
+    const text =
+      'SELECT max(coalesce((SELECT max(updated) FROM instance), 0), coalesce((SELECT max(updated) FROM entity), 0)) AS time';
+    return this.#one<{ time: number }>(text)?.time ?? 0;
   }
 
   /** Ids of instances that ended before a time, oldest first. */

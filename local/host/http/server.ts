@@ -6,6 +6,7 @@ import { FunctionTimeoutError, type Invoker } from '../core/invocation.ts';
 import type { Log } from '../core/log.ts';
 import type { InvocationResponse, TypedData } from '../core/protocol.ts';
 import { RPC_PATH, WEBHOOK_PATH } from '../durable/client-payload.ts';
+import type { TraceContext } from '../durable/contracts.ts';
 import type { ManagementApi, ManagementResponse } from '../durable/management.ts';
 import { adminDocument, type AdminState } from './admin.ts';
 import { authLevelOf, presentedKey, type Keys } from './keys.ts';
@@ -249,6 +250,7 @@ export class HttpServer {
       contentType: request.headers['content-type'],
       continuation: typeof continuation === 'string' && continuation.trim() !== '' ? continuation.trim() : undefined,
       body: (await readBody(request)).toString('utf8'),
+      trace: traceHeaders(request),
       origin,
       url: url.href,
     });
@@ -286,6 +288,15 @@ export class HttpServer {
     }
     sendEmpty(response, 404);
   }
+}
+
+const TRACE_PARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The W3C trace context of a request; undefined without one, or with one that is not well-formed. */
+function traceHeaders(request: IncomingMessage): TraceContext | undefined {
+  const { traceparent, tracestate } = request.headers;
+  if (typeof traceparent !== 'string' || !TRACE_PARENT.test(traceparent)) return undefined;
+  return { traceParent: traceparent, traceState: typeof tracestate === 'string' ? tracestate : '' };
 }
 
 function queryOf(request: IncomingMessage): URLSearchParams {

@@ -50,6 +50,14 @@ export class QueueListener {
     return this.#inWork;
   }
 
+  get queue(): QueueClient {
+    return this.#options.queue;
+  }
+
+  get poisonQueue(): QueueClient {
+    return this.#options.poisonQueue;
+  }
+
   get queueName(): string {
     return this.#options.queue.name;
   }

@@ -90,6 +90,23 @@ export class QueueService {
     return Object.fromEntries(this.#listeners.map((listener) => [listener.queueName, listener.inWork]));
   }
 
+  /** Messages in work, about how many are in each queue and its poison queue; null when a queue cannot be read or is not there. */
+  async depths(): Promise<object[]> {
+    const count = async (queue: QueueClient): Promise<number | null> =>
+      queue.getProperties().then(
+        (answer) => answer.approximateMessagesCount ?? 0,
+        () => null,
+      );
+    return Promise.all(
+      this.#listeners.map(async (listener) => ({
+        queue: listener.queueName,
+        inWork: listener.inWork,
+        messages: await count(listener.queue),
+        poison: await count(listener.poisonQueue),
+      })),
+    );
+  }
+
   /** Data of the further input bindings of a function. */
   inputs(fn: RegisteredFunction): { name: string; data: TypedData }[] {
     return this.#options.clientInputs(fn);

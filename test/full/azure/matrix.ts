@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { type ErrorCode, errorEntry, errorRegistry } from '#domain/errors/registry.ts';
+import { errorEntry, errorRegistry } from '#domain/errors/registry.ts';
 import { type Stack, type ClusterStatus, startStack, story } from '../../support/stack.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
 import { type ArmCall, type Cell, callsOf, faults, ruleOf } from './cells.ts';
@@ -132,7 +132,7 @@ async function judge(
   }
   if (phase !== 'Failed' || error === undefined) return ['wrong', `ended in phase ${phase}:\n${story(seen)}`];
   if (!(error.code in errorRegistry)) return ['wrong', `the code ${error.code} is not registered`];
-  const remedy = error.remedy ?? errorEntry(error.code as ErrorCode).remedy;
+  const remedy = error.remedy ?? errorEntry(error.code).remedy;
   if (remedy === '') return ['wrong', `${error.code} has no remedy`];
   if (faults[cell.fault]?.mayFail !== true)
     return ['wrong', `${error.code} ${error.message} · ${error.cause ?? ''} (a passing trouble failed the run)`];

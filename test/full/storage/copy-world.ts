@@ -8,7 +8,7 @@ import { seededClientId } from '#local/simulator/compose.ts';
 import { connect, type Connection } from '../../../azure/clients/clients.ts';
 import { createCopy, type ImageCopy } from '../../../azure/storage/copy.ts';
 import { samplePlan } from '../../support/sample-plan.ts';
-import { StorageWorld } from './harness.ts';
+import type { StorageWorld } from './harness.ts';
 
 export const MiB = 1024 ** 2;
 
@@ -104,7 +104,7 @@ export class CopyScene {
 
   #watch(): void {
     const { blobs, pages } = this.world.simulator.storage.state;
-    const { write } = pages;
+    const write = pages.write.bind(pages);
     Object.assign(pages, {
       write: (blob: number, offset: number, data: Buffer, snapshot: string) => {
         write(blob, offset, data, snapshot);

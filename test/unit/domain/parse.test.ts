@@ -47,7 +47,11 @@ describe('reading a request', () => {
           .replace('department: finance', 'department: Azure-team')
           .replace('placement: dynamic', 'placment: dynamic'),
       ),
-    ).toEqual([`spec.network.placment CAP-1001 @${lineOf('placement: dynamic')}`]);
+    ).toEqual([
+      `spec.network.placment CAP-1001 @${lineOf('placement: dynamic')}`,
+      `metadata.tags.department CAP-1003 @${lineOf('department')}`,
+      `spec.controlPlane.replicas CAP-1005 @${lineOf('replicas: 3')}`,
+    ]);
     expect(
       problemsOf((text) =>
         text.replace('replicas: 3', 'replicas: 4').replace('department: finance', 'department: Azure-team'),

@@ -134,12 +134,15 @@ describe('what the real controllers punish', () => {
   });
 
   test("a node subnet without an id gets a NAT gateway of CAPZ's own, and its public address is made", async () => {
-    const { azure, dump } = await pivot((documents) => {
-      const subnets = documents.get(`AzureCluster/${NAME}`)!['spec'].networkSpec.subnets;
-      for (const subnet of subnets) delete subnet.natGateway;
-    }, (started) => {
-      started.azure.resources.delete(path('publicIPAddresses', `pip-${NAME}-node-natgw-1`).toLowerCase());
-    });
+    const { azure, dump } = await pivot(
+      (documents) => {
+        const subnets = documents.get(`AzureCluster/${NAME}`)!['spec'].networkSpec.subnets;
+        for (const subnet of subnets) delete subnet.natGateway;
+      },
+      (started) => {
+        started.azure.resources.delete(path('publicIPAddresses', `pip-${NAME}-node-natgw-1`).toLowerCase());
+      },
+    );
     const made = () => azure.writes.some((write) => write.endsWith(`publicIPAddresses/pip-${NAME}-node-natgw-1`));
     await until('a public address', made, dump);
   });

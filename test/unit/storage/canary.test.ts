@@ -29,7 +29,10 @@ const failures = [
     { match: { ...toCopy, query: 'comp=page(&|$)' }, action: status(403, 'CannotVerifyCopySource') },
   ],
   ['a page write breaks', { match: { ...toCopy, query: 'comp=page(&|$)' }, action: { kind: 'reset-before' } }],
-  ['a page write is an internal error', { match: { ...toCopy, query: 'comp=page(&|$)' }, action: status(500, 'InternalError') }],
+  [
+    'a page write is an internal error',
+    { match: { ...toCopy, query: 'comp=page(&|$)' }, action: status(500, 'InternalError') },
+  ],
   ['the mark fails', { match: { ...toCopy, query: 'comp=metadata' }, action: status(403, 'AuthorizationFailure') }],
 ] as const;
 
@@ -53,7 +56,10 @@ describe('signatures, keys and tokens', () => {
       said.push(await engine.finish(scene.plan, planned.value));
       said.push(await engine.abort(scene.plan));
     }
-    await fetch(`${world.simulator.url}/_simulator/faults`, { method: 'DELETE' });
+    const faults = `${world.simulator.url}/_simulator/faults`;
+    const { dataPlanes } = (await (await fetch(faults)).json()) as { dataPlanes: { hits: number }[] };
+    expect(dataPlanes.every(({ hits }) => hits > 0)).toBe(true);
+    await fetch(faults, { method: 'DELETE' });
     vi.restoreAllMocks();
     const text = `${JSON.stringify(said)} ${inspect(said, { depth: null })} ${inspect(printed, { depth: null })}`;
     expect(text.length).toBeGreaterThan(100);

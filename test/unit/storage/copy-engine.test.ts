@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CopyScene, MiB, publicImage, value } from '../../full/storage/copy-world.ts';
 import { expectResumed, killedCopy } from '../../full/storage/interrupt.ts';
-import { pause, privateImage, StorageWorld } from '../../full/storage/harness.ts';
+import { pause, privateImage, StorageWorld, subscription } from '../../full/storage/harness.ts';
 
 /** Azure seconds per second: a lease of a minute lasts for one second. */
 const scale = 60;
@@ -188,6 +188,63 @@ describe('a fragmented source', () => {
     expect(JSON.stringify(copy).length).toBeLessThan(2500);
     expect(scene.writes.length).toBe(101);
     expect(scene.fingerprint()).toBe(scene.sourceFingerprint());
+  });
+});
+
+describe('a busy destination', () => {
+  it('makes the operations come more slowly, and the slice still ends', async () => {
+    const scene = await CopyScene.make(world, images.plain);
+    const engine = scene.engine();
+    const copy = value(await engine.plan(scene.plan));
+    await world.fault({
+      service: 'blob',
+      match: { host: 'stscenes', query: 'comp=page(&|$)' },
+      times: 12,
+      action: { kind: 'status', status: 503, code: 'ServerBusy' },
+    });
+    for (const slice of copy.slices) value(await engine.slice(scene.plan, copy, slice));
+    value(await engine.finish(scene.plan, copy));
+    expect(scene.fingerprint()).toBe(scene.sourceFingerprint());
+  });
+});
+
+describe('a source whose account refuses keys', () => {
+  it('is read with Entra ID although its URL carries a SAS, when the account is one of an allowed subscription', async () => {
+    const { account, container, name } = images.private;
+    const query = await world.sasOf(account, container, name);
+    const path = `${subscription}/resourceGroups/storage/providers/Microsoft.Storage/storageAccounts/${account}`;
+    const allow = (allowSharedKeyAccess: boolean) =>
+      world.arm('PATCH', `${path}?api-version=2026-09-01`, { properties: { allowSharedKeyAccess } });
+    await allow(false);
+    const scene = await CopyScene.make(world, images.private, `?${query}`);
+    const copy = await scene.complete();
+    await allow(true);
+    expect(copy.sourceAccess).toBe('entra');
+    expect(scene.fingerprint()).toBe(scene.sourceFingerprint());
+  });
+});
+
+describe('the probe of preflight', () => {
+  it('tells the credential and the data role, and writes nothing', async () => {
+    const scene = await CopyScene.make(world, images.plain);
+    expect(value(await scene.engine().probe(scene.plan))).toEqual({ credential: 'sas', dataRole: 'sufficient' });
+    const refuse = (code: string, times = 1) =>
+      world.fault({
+        service: 'blob',
+        match: { host: 'stscenes' },
+        times,
+        action: { kind: 'status', status: 403, code },
+      });
+    await refuse('AuthorizationFailure');
+    expect(await scene.engine().probe(scene.plan)).toMatchObject({ error: { code: 'CAP-3303' } });
+    await refuse('KeyBasedAuthenticationNotPermitted');
+    await refuse('AuthorizationPermissionMismatch');
+    expect(value(await scene.engine().probe(scene.plan))).toEqual({
+      credential: 'entra',
+      reason: 'KeyBasedAuthenticationNotPermitted',
+      dataRole: 'missing',
+    });
+    expect(scene.fingerprint()).toBeUndefined();
   });
 });
 

@@ -157,7 +157,7 @@ export const privateEndpoints: Kind = {
   removed(world, endpoint) {
     const nic = interfaceOf(world, endpoint);
     if (nic !== undefined) removeResource(world, nic);
-    for (const child of [...world.store.ofType(GROUPS)]) {
+    for (const child of Array.from(world.store.ofType(GROUPS))) {
       if (!child.key.startsWith(`${endpoint.key}/`)) continue;
       removeRecords(world, endpoint, child);
       removeResource(world, child);

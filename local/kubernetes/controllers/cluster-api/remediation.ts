@@ -14,8 +14,7 @@ export function remediateControlPlane(
   machines: readonly MachineObject[],
   now: number,
 ): MachineObject | undefined {
-  const marked = machines.filter((machine) => machine.metadata.deletionTimestamp === undefined && isMarked(machine));
-  const victim = marked[0];
+  const victim = machines.find((machine) => machine.metadata.deletionTimestamp === undefined && isMarked(machine));
   if (victim === undefined) return undefined;
   const refusal = whyNot(controlPlane, machines, victim);
   const update: ConditionUpdate =

@@ -96,7 +96,7 @@ function conditionsOf(
 
 /** Kubernetes' default of progressDeadlineSeconds. */
 const PROGRESS_SECONDS = 600;
-/** Of this computer's time: simulated time runs faster than the work behind it, and being slow is no failure. */
+/** Of this computer's time, where the default applies: simulated time runs faster than the work behind it, and being slow is no failure. */
 const LEAST_WALL_SECONDS = 10;
 
 /**
@@ -124,10 +124,8 @@ function deadlineLeft(
   }
   const since = stuckSince.get(id) ?? clock.now();
   stuckSince.set(id, since);
-  const deadline = Math.max(
-    deployment.spec?.progressDeadlineSeconds ?? PROGRESS_SECONDS,
-    deployment.spec?.progressDeadlineSeconds === undefined ? LEAST_WALL_SECONDS * clock.timeScale : 0,
-  );
+  const asked = deployment.spec?.progressDeadlineSeconds ?? PROGRESS_SECONDS;
+  const deadline = asked === PROGRESS_SECONDS ? Math.max(asked, LEAST_WALL_SECONDS * clock.timeScale) : asked;
   return Math.max(0, deadline - ((clock.now() - since) / 1000) * clock.timeScale);
 }
 

@@ -109,13 +109,14 @@ function blockedBy(kube: Kube, clock: Clock, pod: PodObject, node: NodeObject): 
   const unreachable = imagesOf(pod).find(isUnreachable);
   if (unreachable !== undefined) {
     const registry = unreachable.split('/')[0] ?? '';
-    return hold(
+    hold(
       kube,
       clock,
       pod,
       'ImagePullBackOff',
       `Back-off pulling image "${unreachable}": failed to pull and unpack image "${unreachable}": dial tcp: lookup ${registry}: no such host`,
     );
+    return {};
   }
   if (pod.spec?.hostNetwork !== true && !isTrue(node.status?.conditions, 'Ready')) {
     hold(
