@@ -12,6 +12,7 @@ import './cluster-plan.ts';
 import './cluster-requests.ts';
 import './dashboard.ts';
 import './health.ts';
+import './openapi.ts';
 import './operation-cancel.ts';
 import './operation-get.ts';
 import './request-get.ts';

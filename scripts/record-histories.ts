@@ -34,9 +34,9 @@ try {
     if (runtimeStatus !== 'Completed') continue;
     const history = (await door(`history?id=${encodeURIComponent(instanceId)}`)) as {
       executionId: string;
-      events: { EventType: number; Input?: unknown }[];
+      events: { EventType: number; Input?: string }[];
     };
-    const input = String(history.events.find((event) => event.EventType === 0)?.Input ?? '');
+    const input = history.events.find((event) => event.EventType === 0)?.Input ?? '';
     const kind = `${name} ${/"(?:step|activity)":"(\w+)"/.exec(input)?.[1] ?? ''}`;
     const count = seen.get(kind) ?? 0;
     if (count >= 1) continue;

@@ -31,7 +31,8 @@ export class Capstan implements Peer {
     this.durability = `SQLite WAL, --durability ${mode}`;
     mkdirSync(folder, { recursive: true });
     cpSync(path.join(import.meta.dirname, 'app'), path.join(folder, 'app'), { recursive: true });
-    if (!existsSync(path.join(folder, 'node_modules'))) symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+    if (!existsSync(path.join(folder, 'node_modules')))
+      symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
   }
 
   get #journal(): string {
@@ -39,11 +40,23 @@ export class Capstan implements Peer {
   }
 
   async start(): Promise<void> {
-    const args = [this.#host, path.join(this.#folder, 'app'), '--port', '0', '--data', path.join(this.#folder, 'data'), '--durability', this.#mode];
+    const args = [
+      this.#host,
+      path.join(this.#folder, 'app'),
+      '--port',
+      '0',
+      '--data',
+      path.join(this.#folder, 'data'),
+      '--durability',
+      this.#mode,
+    ];
     const begin = performance.now();
     this.#process = await startProcess(process.execPath, args, {
       ready: /listening on (http:\/\/127\.0\.0\.1:\d+)/,
-      env: { BENCH_JOURNAL: this.#journal, ...(this.#storage === undefined ? {} : { AzureWebJobsStorage: this.#storage }) },
+      env: {
+        BENCH_JOURNAL: this.#journal,
+        ...(this.#storage === undefined ? {} : { AzureWebJobsStorage: this.#storage }),
+      },
     });
     this.startMs = performance.now() - begin;
     this.base = `${this.#process.match[1] ?? ''}/runtime/webhooks/durabletask`;
@@ -54,7 +67,8 @@ export class Capstan implements Peer {
     const url = `${this.base}/orchestrators/${name}/bench-${this.#count++}-${process.pid}?timeout=120&pollingInterval=1`;
     const response = await fetch(url, { method: 'POST', body: JSON.stringify(input) });
     const text = await response.text();
-    if (response.status !== 200 || text.includes('"runtimeStatus"')) throw new Error(`${name} ended with ${response.status}: ${text.slice(0, 300)}`);
+    if (response.status !== 200 || text.includes('"runtimeStatus"'))
+      throw new Error(`${name} ended with ${response.status}: ${text.slice(0, 300)}`);
   }
 
   async oneStep(): Promise<void> {
@@ -77,7 +91,12 @@ export class Capstan implements Peer {
     await stepTime(read, 15);
     const killed = Date.now();
     await this.#process?.kill('SIGKILL');
-    const seen = Math.max(...read().split('\n').filter((line) => line !== '').map((line) => Number(line.split(' ')[0])));
+    const seen = Math.max(
+      ...read()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => Number(line.split(' ')[0])),
+    );
     await this.start();
     const resumed = (await stepTime(read, seen + 1)) - killed;
     await this.waitFor(id);
@@ -88,7 +107,8 @@ export class Capstan implements Peer {
   async waitFor(id: string): Promise<unknown> {
     for (let tries = 0; tries < 3000; tries++) {
       const response = await fetch(`${this.base}/instances/${id}`);
-      const status = response.status === 404 ? undefined : ((await response.json()) as { runtimeStatus: string; output: unknown });
+      const status =
+        response.status === 404 ? undefined : ((await response.json()) as { runtimeStatus: string; output: unknown });
       if (status?.runtimeStatus === 'Completed') return status.output;
       await sleep(10);
     }
@@ -126,6 +146,10 @@ export class Capstan implements Peer {
 /** The process and its direct children. */
 function readdirProcesses(parent: number): number[] {
   const file = `/proc/${parent}/task/${parent}/children`;
-  const children = readFileSync(file, 'utf8').trim().split(' ').filter((pid) => pid !== '').map(Number);
+  const children = readFileSync(file, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((pid) => pid !== '')
+    .map(Number);
   return [parent, ...children];
 }

@@ -113,7 +113,12 @@ export class Dbos implements Peer {
     await stepTime(read, 15);
     const killed = Date.now();
     await this.#service?.kill('SIGKILL');
-    const seen = Math.max(...read().split('\n').filter((line) => line !== '').map((line) => Number(line.split(' ')[0])));
+    const seen = Math.max(
+      ...read()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => Number(line.split(' ')[0])),
+    );
     await this.#startService();
     const resumed = (await stepTime(read, seen + 1)) - killed;
     await stepTime(read, 39);

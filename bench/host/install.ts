@@ -8,7 +8,10 @@ export async function npmInstall(folder: string, packages: readonly string[]): P
   if (existsSync(path.join(folder, 'node_modules'))) return;
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
   console.log(`installing ${packages.join(' ')} into ${folder}`);
-  const child = spawn('npm', ['install', '--no-audit', '--no-fund', ...packages], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn('npm', ['install', '--no-audit', '--no-fund', ...packages], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const code = await new Promise<number | null>((resolve) => child.once('close', (value) => resolve(value)));
   if (code !== 0) throw new Error(`npm install ${packages.join(' ')} ended with ${code}`);
 }

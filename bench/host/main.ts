@@ -81,15 +81,27 @@ async function measureIdle(mode: 'process' | 'power'): Promise<void> {
 function rows(): Row[] {
   return [...samples.values()].map(({ row, values }) => {
     const round = (value: number): number => Math.round(value * 100) / 100;
-    return { ...row, n: values.length, median: round(quantile(values, 0.5)), min: round(Math.min(...values)), max: round(Math.max(...values)) };
+    return {
+      ...row,
+      n: values.length,
+      median: round(quantile(values, 0.5)),
+      min: round(Math.min(...values)),
+      max: round(Math.max(...values)),
+    };
   });
 }
 
 function print(peers: readonly Peer[]): void {
   const cpu = cpus();
-  console.log(`\nmachine: ${cpu.length} x ${cpu[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg().map((one) => one.toFixed(1)).join(' ')}, Node ${process.version}`);
+  console.log(
+    `\nmachine: ${cpu.length} x ${cpu[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadavg()
+      .map((one) => one.toFixed(1))
+      .join(' ')}, Node ${process.version}`,
+  );
   for (const peer of peers) console.log(`${peer.name}: ${peer.durability}`);
-  console.log(`\n${'workload'.padEnd(22)}${'peer'.padEnd(10)}${'n'.padStart(4)}${'median'.padStart(11)}${'min'.padStart(11)}${'max'.padStart(11)}  unit`);
+  console.log(
+    `\n${'workload'.padEnd(22)}${'peer'.padEnd(10)}${'n'.padStart(4)}${'median'.padStart(11)}${'min'.padStart(11)}${'max'.padStart(11)}  unit`,
+  );
   for (const row of rows()) {
     const numbers = [row.median, row.min, row.max].map((value) => value.toFixed(2).padStart(11)).join('');
     console.log(`${row.workload.padEnd(22)}${row.peer.padEnd(10)}${String(row.n).padStart(4)}${numbers}  ${row.unit}`);
@@ -113,7 +125,9 @@ async function main(): Promise<void> {
         }
       }
     }
-    if (only.test('queue')) for (const ms of await measureQueue(path.join(folder, 'queue'), mode, rounds * 10)) record('queue-to-activity-ms', 'capstan', 'ms', ms);
+    if (only.test('queue'))
+      for (const ms of await measureQueue(path.join(folder, 'queue'), mode, rounds * 10))
+        record('queue-to-activity-ms', 'capstan', 'ms', ms);
     if (only.test('idle')) for (let round = 0; round < rounds; round++) await measureIdle(mode);
   } finally {
     for (const peer of peers) await peer.stop();

@@ -36,11 +36,14 @@ export async function startProcess(
     };
     child.stdout.on('data', look);
     child.stderr.on('data', look);
-    child.once('close', (code) => reject(new Error(`${command} ${args[0] ?? ''} ended with ${code}: ${log.slice(-2000)}`)));
+    child.once('close', (code) =>
+      reject(new Error(`${command} ${args[0] ?? ''} ended with ${code}: ${log.slice(-2000)}`)),
+    );
     child.once('error', reject);
   });
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) process.kill(-child.pid, signal);
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
+      process.kill(-child.pid, signal);
     await exited;
   };
   return { child, match, kill };

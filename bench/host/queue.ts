@@ -17,7 +17,9 @@ export async function measureQueue(folder: string, mode: 'process' | 'power', co
   const ports = ['--blobPort', blob, '--queuePort', queue, '--tablePort', table].map(String);
   const azurite = spawn(process.execPath, [AZURITE, ...flags, ...ports], { stdio: 'ignore', cwd: tmpdir() });
   const connection = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${KEY};QueueEndpoint=http://127.0.0.1:${queue}/devstoreaccount1;`;
-  const client = QueueServiceClient.fromConnectionString(connection, { retryOptions: { maxTries: 1 } }).getQueueClient('bench');
+  const client = QueueServiceClient.fromConnectionString(connection, { retryOptions: { maxTries: 1 } }).getQueueClient(
+    'bench',
+  );
   for (let tries = 0; tries < 200; tries++) {
     const made = await client.createIfNotExists().catch(() => undefined);
     if (made) break;

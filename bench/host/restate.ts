@@ -53,20 +53,24 @@ export class Restate implements Peer {
     const [ingress, admin, node, service] = await freePorts(4);
     this.#port = service ?? 0;
     this.#ingress = `http://127.0.0.1:${ingress}`;
-    this.#server = await startProcess(path.join(this.#folder, 'node_modules/.bin/restate-server'), ['--base-dir', path.join(this.#folder, 'data')], {
-      cwd: this.#folder,
-      ready: /.+/,
-      env: {
-        RESTATE_INGRESS__BIND_ADDRESS: `127.0.0.1:${ingress}`,
-        RESTATE_ADMIN__BIND_ADDRESS: `127.0.0.1:${admin}`,
-        RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
-        RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}`,
-        RESTATE_LISTEN_MODE: 'tcp',
-        RUST_LOG: 'warn,restate=info',
-        RESTATE_LOG_FILTER: 'info',
-        RESTATE_DISABLE_TELEMETRY: 'true',
+    this.#server = await startProcess(
+      path.join(this.#folder, 'node_modules/.bin/restate-server'),
+      ['--base-dir', path.join(this.#folder, 'data')],
+      {
+        cwd: this.#folder,
+        ready: /.+/,
+        env: {
+          RESTATE_INGRESS__BIND_ADDRESS: `127.0.0.1:${ingress}`,
+          RESTATE_ADMIN__BIND_ADDRESS: `127.0.0.1:${admin}`,
+          RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
+          RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}`,
+          RESTATE_LISTEN_MODE: 'tcp',
+          RUST_LOG: 'warn,restate=info',
+          RESTATE_LOG_FILTER: 'info',
+          RESTATE_DISABLE_TELEMETRY: 'true',
+        },
       },
-    });
+    );
     await this.#startService();
     for (let tries = 0; ; tries++) {
       const answer = await fetch(`http://127.0.0.1:${admin}/deployments`, {
@@ -75,7 +79,10 @@ export class Restate implements Peer {
         body: JSON.stringify({ uri: `http://127.0.0.1:${this.#port}` }),
       }).catch((error: unknown) => String(error));
       if (typeof answer !== 'string' && answer.ok) return;
-      if (tries > 200) throw new Error(`the service could not be registered: ${typeof answer === 'string' ? answer : await answer.text()}`);
+      if (tries > 200)
+        throw new Error(
+          `the service could not be registered: ${typeof answer === 'string' ? answer : await answer.text()}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -108,7 +115,12 @@ export class Restate implements Peer {
     await stepTime(read, 15);
     const killed = Date.now();
     await this.#service?.kill('SIGKILL');
-    const seen = Math.max(...read().split('\n').filter((line) => line !== '').map((line) => Number(line.split(' ')[0])));
+    const seen = Math.max(
+      ...read()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => Number(line.split(' ')[0])),
+    );
     await this.#startService();
     const resumed = (await stepTime(read, seen + 1)) - killed;
     await running;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { totalLength } from '#local/azure/storage/intervals.ts';
 import type { SeededImage } from '#local/azure/storage/seed.ts';
 import { seededClientId } from '#local/simulator/compose.ts';
 import { StorageWorld } from '../../test/full/storage/harness.ts';
@@ -45,6 +46,9 @@ interface Result {
 const world = new StorageWorld();
 await world.start({ images: [image], timeScale: 1, throttle: true });
 const { storage, log, url } = world.simulator;
+const sourceBlob = storage.state.blobs.find(image);
+if (sourceBlob === undefined) throw new Error('the image was not put in place');
+const bytesNonZero = totalLength(storage.state.pages.ranges(sourceBlob.id, { start: 0, end: sourceBlob.size }));
 const source = world.fingerprint(image.account, image.container, image.name);
 const account = 'corpimages0001';
 
@@ -79,7 +83,6 @@ async function run(): Promise<Result> {
     throw new Error('the copy is not byte-equal');
   const refused = log.entries().filter((entry) => entry.seq > seen && entry.status === 503).length;
   storage.dataPlane.deleteContainer(account, container);
-  const bytesNonZero = dataSize + 512;
   return { bytesMoved: moved.bytes, bytesNonZero, operations: moved.operations, refused, seconds, rssAboveBaseMiB };
 }
 

@@ -21,6 +21,12 @@ export const pivotErrors = defineErrors({
     remedy: 'Correct what the cause names and apply again.',
     httpStatus: 502,
   },
+  'CAP-5004': {
+    title: 'A provider cannot be upgraded in one step',
+    cause: 'The cluster has a release whose minor version is not the one right before the wanted one.',
+    remedy: 'Upgrade one minor version after the other: pull the releases in between into the components container.',
+    httpStatus: 409,
+  },
   'CAP-5101': {
     title: 'The cluster refused a Cluster API document',
     cause: 'Schema validation or an admission webhook rejected it. Nothing has been handed over.',

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '#domain/cluster-api/object.ts';
+import type { KubernetesObject, ObjectReference } from '#domain/cluster-api/object.ts';
 import { apiVersions } from '#domain/cluster-api/names.ts';
 import { placed } from './placement.ts';
 import type { Placement } from './placement.ts';
@@ -84,6 +84,18 @@ function providerLabel(provider: ProviderIdentity): string {
     AddonProvider: 'addon-',
   } as const;
   return `${prefixes[provider.type]}${provider.name}`;
+}
+
+/** clusterctl's inventory object of a component; undefined when it is no provider. */
+export function inventoryReference(component: Component): ObjectReference | undefined {
+  return component.provider === undefined
+    ? undefined
+    : {
+        apiVersion: apiVersions.inventory,
+        kind: 'Provider',
+        namespace: component.namespace,
+        name: providerLabel(component.provider),
+      };
 }
 
 function inventory(component: Component, provider: ProviderIdentity, label: string): KubernetesObject {

@@ -9,6 +9,7 @@ import { componentObjects } from './component.ts';
 import type { Component } from './component.ts';
 import { ManifestError } from './manifest.ts';
 import { firstUnready } from './readiness.ts';
+import { checkUpgrades } from './upgrade.ts';
 import { firstSilentWebhook, webhookTargets } from './webhooks.ts';
 
 /** How far an installation has come; small JSON, handed back by the caller. */
@@ -42,6 +43,12 @@ export async function installComponents(
   state: InstallState = { stage: 0, applied: 0 },
 ): Promise<Outcome<{ readonly versions: InstalledVersions }>> {
   const stages = inStages(context.components);
+  if (state.stage === 0 && state.applied === 0) {
+    const stopped = await checkUpgrades(context.client, stages.flat());
+    if (stopped !== undefined) {
+      return stopped;
+    }
+  }
   let current = state;
   let budget = context.batch ?? 150;
   for (let stage = stages[current.stage]; stage !== undefined; stage = stages[current.stage]) {

@@ -107,6 +107,16 @@ async function loadApp(app: FunctionApp, log: Log): Promise<void> {
   }
 }
 
+/** Takes out the functions that a setting `AzureWebJobs.<name>.Disabled` switches off (host-recordings, load-errors). */
+function leaveOutDisabled(app: FunctionApp, settings: NodeJS.ProcessEnv, log: Log): void {
+  for (const [key, fn] of app.functions) {
+    const disabled = settings[`AzureWebJobs.${fn.name}.Disabled`] ?? settings[`AzureWebJobs_${fn.name}_Disabled`] ?? '';
+    if (!/^(1|true)$/i.test(disabled)) continue;
+    app.functions.delete(key);
+    log.write({ level: 'warning', category: 'Host', message: `Function '${fn.name}' is disabled by a setting.` });
+  }
+}
+
 interface Parts {
   readonly app: FunctionApp;
   readonly invoker: Invoker;
@@ -228,6 +238,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
     const app = new FunctionApp(folder, log);
     await loadApp(app, log);
+    leaveOutDisabled(app, settings, log);
     checkTriggers(app);
     const keys = openKeys(options, app);
     const addresses = {

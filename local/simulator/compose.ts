@@ -90,6 +90,8 @@ export interface Simulator {
   readonly log: RequestLog;
   readonly directory: AzureDirectory;
   readonly storage: StorageFront;
+  /** File with the certificate of the local authority that answers for Azure's names; made at the first call. */
+  certificateFile(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -264,6 +266,7 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     log: gateway.log,
     directory: azure(),
     storage,
+    certificateFile: async () => (await gateway.authority()).certificateFile,
     async close() {
       closing ??= close();
       await closing;

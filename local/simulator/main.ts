@@ -1,3 +1,4 @@
+import { guide } from './guide.ts';
 import { readSettings, usage } from './settings.ts';
 import { createSimulator } from './simulator.ts';
 
@@ -6,8 +7,10 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
-  const simulator = await createSimulator(readSettings(process.argv.slice(2), process.env));
+  const settings = readSettings(process.argv.slice(2), process.env);
+  const simulator = await createSimulator(settings);
   console.log(`simulated Azure listening on ${simulator.url}`);
+  if (settings.guide) console.log(guide(simulator.url, await simulator.certificateFile()));
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

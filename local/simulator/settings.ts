@@ -6,13 +6,16 @@ export interface SimulatorSettings {
   readonly port: number;
   readonly dataDirectory: string;
   readonly timeScale: number;
+  /** Print how other tools reach the simulated Azure. */
+  readonly guide: boolean;
 }
 
-export const usage = `Usage: simulator [--port N] [--data DIR] [--time-scale N]
+export const usage = `Usage: simulator [--port N] [--data DIR] [--time-scale N] [--guide]
 
   --port N         TCP port on 127.0.0.1 (CAPSTAN_AZURE_PORT; default 7080, 0 for a free one)
   --data DIR       data folder; the state is kept in DIR/simulator (CAPSTAN_DATA; default .capstan)
-  --time-scale N   Azure seconds per second (CAPSTAN_TIME_SCALE; default 1)`;
+  --time-scale N   Azure seconds per second (CAPSTAN_TIME_SCALE; default 1)
+  --guide          print the lines to paste for the az CLI, Terraform and SDKs of any language`;
 
 function number(text: string, name: string, minimum: number, maximum: number): number {
   const value = Number(text);
@@ -31,7 +34,12 @@ export function readSettings(
 ): SimulatorSettings {
   const { values } = parseArgs({
     args: [...args],
-    options: { port: { type: 'string' }, data: { type: 'string' }, 'time-scale': { type: 'string' } },
+    options: {
+      port: { type: 'string' },
+      data: { type: 'string' },
+      'time-scale': { type: 'string' },
+      guide: { type: 'boolean', default: false },
+    },
     strict: true,
   });
   const port = number(values.port ?? environment['CAPSTAN_AZURE_PORT'] ?? '7080', '--port', 0, 65_535);
@@ -39,6 +47,7 @@ export function readSettings(
   return {
     port,
     dataDirectory: resolve(values.data ?? environment['CAPSTAN_DATA'] ?? '.capstan'),
+    guide: values.guide,
     timeScale: number(values['time-scale'] ?? environment['CAPSTAN_TIME_SCALE'] ?? '1', '--time-scale', 0.01, 100_000),
   };
 }

@@ -4,7 +4,7 @@ import { differences, list, object, type Json, type JsonObject } from './json.ts
 /** Calls that are compared; the recorded run is longer than the one made here. */
 const CALLS = 4;
 /** The first distance depends on the second in which the host started. */
-const TOLERANCE_MS = 400;
+const TOLERANCE_MS = 1000;
 
 function isMinimum(value: Json | undefined): boolean {
   return typeof value === 'string' && value.startsWith('0001-');
@@ -18,7 +18,10 @@ function shape(call: JsonObject): Json {
   return {
     schedule: timer['schedule'] ?? null,
     isPastDue: timer['isPastDue'] ?? null,
-    status: scheduleStatus === null || scheduleStatus === undefined ? 'none' : { lastIsMinimum: isMinimum(status['last']), members: Object.keys(status).sort() },
+    status:
+      scheduleStatus === null || scheduleStatus === undefined
+        ? 'none'
+        : { lastIsMinimum: isMinimum(status['last']), members: Object.keys(status).sort() },
     retryContext: { ...context, hasException: exception !== undefined },
   };
 }
@@ -35,12 +38,16 @@ function places(recorded: JsonObject, here: JsonObject): string[] {
   const found: string[] = [];
   if (made.length === 0) return ['the function was never called'];
   for (let index = 0; index < count; index++)
-    found.push(...differences(shape(object(wanted[index])), shape(object(made[index]))).map((place) => `call ${index}: ${place}`));
+    found.push(
+      ...differences(shape(object(wanted[index])), shape(object(made[index]))).map(
+        (place) => `call ${index}: ${place}`,
+      ),
+    );
   const [a, b] = [distances(wanted.slice(0, count)), distances(made.slice(0, count))];
   for (const [index, want] of a.entries()) {
     const got = b[index] ?? 0;
-    // Distances to the next full minute or from the start depend on when the host started.
-    const fixed = index > 0 || (want % 1000 < 600 && want < 10_000);
+    // The first distance of a schedule depends on when the host started, that of a retry does not.
+    const fixed = index > 0 || Object.keys(object(object(wanted[0])['retryContext'])).length > 0;
     if (fixed && want < 30_000 && Math.abs(want - got) > TOLERANCE_MS + want * 0.2)
       found.push(`distance ${index}: recorded ${want} ms here ${got} ms`);
   }

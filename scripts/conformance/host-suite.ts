@@ -96,7 +96,13 @@ function layOut(recordings: string, root: string, connection: string): void {
 }
 
 /** Starts a long-running host through start.sh; its output goes to a log file that the drivers read. */
-async function startShared(root: string, app: string, port: number, log: string, settings: string[]): Promise<() => void> {
+async function startShared(
+  root: string,
+  app: string,
+  port: number,
+  log: string,
+  settings: string[],
+): Promise<() => void> {
   const child = spawn(path.join(root, 'out/start.sh'), [path.join(root, app), String(port), ...settings], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '' },
@@ -120,7 +126,8 @@ async function runDrivers(root: string, base: number): Promise<string[]> {
         const port = script === 'durable.mjs' || script === 'unk.mjs' ? DURABLE_PORT : MAIN_PORT;
         const env = { PATH: process.env['PATH'], B: String(base), PORT: String(port), PORT_OFFSET: String(offset) };
         const run = await runNode([path.join(root, 'drivers', script), ...args], { cwd: root, env });
-        if (run.code !== 0 || /^FAILED/m.test(run.output)) failures.push(`${script} ${args.join(' ')}: ${run.output.slice(-1500)}`);
+        if (run.code !== 0 || /^FAILED/m.test(run.output))
+          failures.push(`${script} ${args.join(' ')}: ${run.output.slice(-1500)}`);
       }
     }),
   );
@@ -151,7 +158,9 @@ export async function compareHost(recordings: string, workshop: string, report: 
     if (NOT_RUN[name] !== undefined) report.case(part, name, [NOT_RUN[name]]);
     else if (!compare) report.case(part, name, ['there is no comparison for this recording']);
     else if (!existsSync(made)) report.case(part, name, ['the driver made no recording']);
-    else for (const one of compare(read(path.join(recordings, file)), read(made))) report.case(part, `${name}/${one.id}`, one.places);
+    else
+      for (const one of compare(read(path.join(recordings, file)), read(made)))
+        report.case(part, `${name}/${one.id}`, one.places);
   }
   report.close(part);
 }

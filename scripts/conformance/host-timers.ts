@@ -14,7 +14,9 @@ const ALL = 'fast,span,minute,minuteStartup,noMonitor,retryFixed,retryExp,retryO
 
 /** Calls by function: their count and the first ones, as the recordings have them. */
 function calls(file: string): JsonObject {
-  const lines = readFileSync(file, 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   const all = lines.map((line) => object(JSON.parse(line) as Json));
   const begin = Number(all[0]?.['t'] ?? 0);
   const result: JsonObject = {};
@@ -33,7 +35,13 @@ function calls(file: string): JsonObject {
   return result;
 }
 
-async function run(root: string, name: string, timers: string, milliseconds: number, home: string): Promise<JsonObject> {
+async function run(
+  root: string,
+  name: string,
+  timers: string,
+  milliseconds: number,
+  home: string,
+): Promise<JsonObject> {
   const record = path.join(root, `rec-timer-${name}.jsonl`);
   writeFileSync(record, '');
   const settings = [`REC_FILE=${record}`, `TIMERS=${timers}`];

@@ -156,11 +156,23 @@ export class Scenario {
     return this.http(`raise ${name}`, 'POST', `instances/${id}/raiseEvent/${name}`, JSON.stringify(data), headers);
   }
 
-  async http(label: string, method: string, url: string, body?: string, headers?: Record<string, string>): Promise<Answer> {
+  async http(
+    label: string,
+    method: string,
+    url: string,
+    body?: string,
+    headers?: Record<string, string>,
+  ): Promise<Answer> {
     const answer = await this.o.http(method, url, body, headers);
     const { status, headers: kept } = answer;
     const content = answer.body === undefined ? { text: answer.text ?? '' } : { body: answer.body };
-    this.steps.push({ label, request: { method, url, ...(body === undefined ? {} : { body }) }, status, headers: kept, ...content });
+    this.steps.push({
+      label,
+      request: { method, url, ...(body === undefined ? {} : { body }) },
+      status,
+      headers: kept,
+      ...content,
+    });
     return answer;
   }
 

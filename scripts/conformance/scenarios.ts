@@ -28,7 +28,9 @@ function sortNames(names: string): string {
 
 /** Recordings shorten runs of one character. */
 function shortenRuns(item: string): string {
-  return item.length < SHORTENED_RUN ? item : item.replace(/(.)\1{999,}/gs, (run, one: string) => `<${one} x ${run.length}>`);
+  return item.length < SHORTENED_RUN
+    ? item
+    : item.replace(/(.)\1{999,}/gs, (run, one: string) => `<${one} x ${run.length}>`);
 }
 
 /**
@@ -57,7 +59,9 @@ function comparable(value: Json): Json {
 
 /** History rows without order and without the marks of single episodes. */
 function historyBag(events: Json | undefined): Json {
-  const rows = list(events).filter((event) => !/^Orchestrator(Started|Completed)$/.test(text(object(event)['EventType'])));
+  const rows = list(events).filter(
+    (event) => !/^Orchestrator(Started|Completed)$/.test(text(object(event)['EventType'])),
+  );
   return bag(rows);
 }
 
@@ -156,13 +160,19 @@ function layOut(recordings: string, folder: string): string {
   const source = readFileSync(path.join(recordings, 'scenarios.mjs'), 'utf8');
   writeFileSync(path.join(folder, 'scenarios.mjs'), source);
   const harness = pathToFileURL(path.join(import.meta.dirname, 'oracle.ts')).href;
-  for (const name of ['oracle', 'format']) writeFileSync(path.join(folder, 'lib', `${name}.mjs`), `export * from '${harness}';\n`);
+  for (const name of ['oracle', 'format'])
+    writeFileSync(path.join(folder, 'lib', `${name}.mjs`), `export * from '${harness}';\n`);
   installApp(path.join(recordings, 'app'), path.join(folder, 'app'));
   return folder;
 }
 
 /** Runs and compares every group whose name matches `filter`. */
-export async function compareScenarios(recordings: string, workshop: string, report: Report, filter: RegExp): Promise<void> {
+export async function compareScenarios(
+  recordings: string,
+  workshop: string,
+  report: Report,
+  filter: RegExp,
+): Promise<void> {
   const part = report.part('scenarios');
   const { normalize }: { normalize(recording: Json): Json } = await import(
     pathToFileURL(path.join(recordings, 'normalize.mjs')).href

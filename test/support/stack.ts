@@ -70,6 +70,8 @@ export interface Stack {
   unmodelled(): Promise<readonly unknown[]>;
   killHost(): Promise<void>;
   startHost(): Promise<void>;
+  /** Process ids, for measurements. */
+  readonly processes: { readonly host: number; readonly simulator: number; readonly azurite: number };
   /** Everything the host and the simulator printed. */
   output(): string;
   stop(): Promise<void>;
@@ -220,6 +222,9 @@ export async function startStack(options: { scale?: number; settings?: Record<st
     killHost: async () => stopChild(host, 'SIGKILL'),
     async startHost() {
       host = await startHost();
+    },
+    get processes() {
+      return { host: host.pid ?? 0, simulator: simulator.pid ?? 0, azurite: azurite.pid };
     },
     output: () => output,
     async stop() {

@@ -101,10 +101,13 @@ export function layout(image: SeededImage): readonly Interval[] {
   const stride = Math.floor(image.diskSize / image.fragments / block) * block;
   const weights = Array.from({ length: image.fragments }, (_, i) => 1 + ((i * 7) % 5));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let left = blocks;
+  let weighed = 0;
+  let laid = 0;
   return weights.map((weight, i) => {
-    const count = i === image.fragments - 1 ? left : Math.max(1, Math.floor((blocks * weight) / total));
-    left -= count;
+    weighed += weight;
+    // Rounded over the sum, so that no fragment has to take up what the others lost.
+    const count = Math.max(1, Math.floor((blocks * weighed) / total) - laid);
+    laid += count;
     return { start: i * stride, end: i * stride + count * block };
   });
 }

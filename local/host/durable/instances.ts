@@ -63,7 +63,11 @@ export function createInstance(
         Version: parent.version,
       }
     : null;
-  effects.post(id, exec, executionStarted({ id, exec, name, version, input, parent: reference, generation }));
+  effects.post(
+    id,
+    exec,
+    executionStarted({ id, exec, name, version, input, parent: reference, generation, trace: start.trace }),
+  );
 }
 
 /** A new instance in the place of an ended one with the same id counts its generation up (durable-recordings, 13). */

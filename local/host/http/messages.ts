@@ -1,5 +1,5 @@
 /** HTTP messages between the wire and the library (host-recordings/README.md, HTTP). */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { HttpCookie, HttpData, NullableText, TypedData } from '../core/protocol.ts';
 
 /** Largest request body, in bytes; more is answered with 500. */
@@ -110,10 +110,16 @@ function bodyBytes(data: TypedData | null | undefined): Buffer {
   return Buffer.from(data?.string ?? data?.json ?? '', 'utf8');
 }
 
+/** Status line as ASP.NET Core writes it: its own spelling of 418, and no words for a status that it does not know. */
+function writeStatus(response: ServerResponse, status: number): ServerResponse {
+  const words = status === 418 ? "I'm a teapot" : (STATUS_CODES[status] ?? '');
+  return response.writeHead(status, words);
+}
+
 /** Ends a response without a body; the status says it all. */
 export function sendEmpty(response: ServerResponse, status: number): void {
   if (status !== 204 && status !== 304 && response.req.method !== 'HEAD') response.setHeader('Content-Length', '0');
-  response.writeHead(status).end();
+  writeStatus(response, status).end();
 }
 
 /**
@@ -135,7 +141,7 @@ export function sendFunctionResult(response: ServerResponse, returned: TypedData
     if (status === 204 || status === 304) response.removeHeader('Content-Type');
     return sendEmpty(response, status);
   }
-  response.writeHead(status);
+  writeStatus(response, status);
   response.write(body);
   response.end();
 }

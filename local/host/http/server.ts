@@ -276,12 +276,14 @@ export class HttpServer {
     }
     const query = queryOf(request);
     if (path.startsWith('/admin/')) {
-      const key = presentedKey(request.headers['x-functions-key'], query);
-      if (handlers.keys?.opens('admin', '', key) === false) return refuse(request, response);
       const document = adminDocument(path, `http://${request.headers.host ?? ''}`, handlers.admin);
+      const key = presentedKey(request.headers['x-functions-key'], query);
+      // Only what there is asks for a key; everything else is 404.
+      if (document !== undefined && handlers.keys?.opens('admin', '', key) === false) return refuse(request, response);
       if (request.method === 'GET' && document !== undefined)
         return sendJson(response, { status: 200, json: document });
     }
+    if (path.startsWith('/runtime/webhooks/') && handlers.keys) return refuse(request, response);
     if (request.method === 'GET' && path.startsWith('/_host/')) {
       const json = await handlers.observe(path.slice('/_host/'.length), query);
       if (json !== undefined) return sendJson(response, { status: 200, json });

@@ -1,3 +1,4 @@
+import { createAutoscaler } from './autoscaler.ts';
 import { createCertManager } from './cert-manager.ts';
 import { createCloudProvider } from './cloud-provider.ts';
 import {
@@ -64,6 +65,7 @@ export function startControllers(context: ControllerContext): ControllerManager 
     kubeadmBootstrapControllers(context),
     kubeadmControlPlaneControllers(context),
     capzControllers(context),
+    createAutoscaler(context),
   ];
   const active = new Map<HostedControllers, Running[]>();
   bindClusterApiWebhooks(context);

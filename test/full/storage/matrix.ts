@@ -90,12 +90,15 @@ function cellText(expected: Expected): string {
   return expected.waits === true ? `${how} after waiting` : how;
 }
 
-/** The table of the matrix in Markdown. */
+/** The table of the matrix in Markdown, its columns padded as the formatter of the repository wants them. */
 export function matrixTable(): string {
-  const rows = situations.map(({ title, expected }) => {
-    const texts = ownerships.map((ownership) => cellText(expected[ownership]));
-    return `| ${title} | ${texts.join(' | ')} |`;
-  });
   const head = ['Situation', 'Account created by Capstan', 'Own account', 'Own account and container'];
-  return [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows].join('\n');
+  const rows = situations.map(({ title, expected }) => [
+    title,
+    ...ownerships.map((ownership) => cellText(expected[ownership])),
+  ]);
+  const widths = head.map((text, column) => Math.max(text.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[], fill = ' ') =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column] ?? 0, fill)).join(' | ')} |`;
+  return [line(head), line(['', '', '', ''], '-'), ...rows.map((row) => line(row))].join('\n');
 }

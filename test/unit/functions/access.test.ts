@@ -55,6 +55,7 @@ describe('the functions of the app', () => {
       'clusterRequests',
       'dashboard',
       'health',
+      'openapi',
       'operationCancel',
       'operationGet',
       'requestGet',
@@ -70,6 +71,23 @@ describe('the functions of the app', () => {
       ['dashboard', 'anonymous'],
       ['health', 'anonymous'],
     ]);
+  });
+
+  it('are all described by the OpenAPI document, and nothing else is', async () => {
+    const { operations, openApiDocument } = await import('#functions/openapi-document.ts');
+    const registeredRoutes = http
+      .filter((entry) => entry.options.route?.startsWith('api/'))
+      .flatMap(({ options }) => (options.methods ?? []).map((method) => `${method} /${options.route ?? ''}`));
+    expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).toSorted()).toEqual(
+      registeredRoutes.toSorted(),
+    );
+    for (const { path, method, open } of operations) {
+      const entry = http.find(
+        ({ options }) => `/${options.route ?? ''}` === path && options.methods?.includes(method.toUpperCase()),
+      );
+      expect([path, entry?.options.authLevel]).toEqual([path, open === true ? 'anonymous' : 'function']);
+    }
+    expect(openApiDocument()).toMatchObject({ openapi: '3.1.0' });
   });
 
   it('have routes that every host takes: no leading slash, methods named', () => {

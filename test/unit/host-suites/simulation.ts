@@ -213,19 +213,20 @@ export class Simulation {
       names: (kind) => this.#functions.names(kind),
       find: (kind, name) => this.#functions.find(kind, name),
       runOrchestrator: async (name, payload) =>
-        this.#answered<OrchestratorReply>(life, `episode of ${name}`, async () => this.#functions.runOrchestrator(name, payload)),
+        this.#answered<OrchestratorReply>(life, `episode of ${name}`, async () => this.#functions.runOrchestrator(name, payload), (reply) => JSON.stringify(reply).length),
       runEntity: async (name, payload) =>
-        this.#answered<EntityReply>(life, `entity ${name}`, async () => this.#functions.runEntity(name, payload)),
+        // Its results carry the wall time of each operation, which is no part of the simulation.
+        this.#answered<EntityReply>(life, `entity ${name}`, async () => this.#functions.runEntity(name, payload), (reply) => `${reply.results.length} ${reply.entityState}`),
       runActivity: async (name, instance, input) => this.#activity(life, name, instance, input),
     };
   }
 
   /** A call into the app whose answer comes a little later in virtual time. */
-  async #answered<T>(life: Life, what: string, call: () => Promise<T>): Promise<T> {
+  async #answered<T>(life: Life, what: string, call: () => Promise<T>, shown: (reply: T) => unknown): Promise<T> {
     if (!life.alive) return NEVER;
     this.#calls++;
     const reply = await call().finally(() => this.#calls--);
-    this.note(`${what} ${JSON.stringify(reply).length}`);
+    this.note(`${what} ${String(shown(reply))}`);
     return this.#delivered(life, this.random.below(this.#weather.replyMs + 1), reply);
   }
 

@@ -95,6 +95,20 @@ describe('the client, through a CONNECT proxy with certificate checks on', () =>
   });
 });
 
+test('a lost race passes by itself; what a webhook denies is a refusal of the object, not of Capstan', () => {
+  const outcome = (status: number, reason: string, message: string, causes: any[] = []) =>
+    errorOutcome(new KubernetesApiError({ status, reason, message, causes }), 'x', codes);
+  expect(outcome(409, 'Conflict', 'the object has been modified')).toMatchObject({ status: 'wait' });
+  const field = { reason: 'FieldManagerConflict', message: 'm', field: '.spec' };
+  expect(outcome(409, 'Conflict', 'Apply failed with 1 conflict', [field])).toMatchObject({ status: 'failed' });
+  expect(outcome(403, 'Forbidden', 'admission webhook "v.x" denied the request: no')).toMatchObject({
+    error: { code: 'CAP-6102' },
+  });
+  expect(outcome(403, 'Forbidden', 'pods is forbidden: User "capstan" cannot list')).toMatchObject({
+    error: { code: 'CAP-4202' },
+  });
+});
+
 describe('an API server that is not the right one', () => {
   test('a foreign authority is refused for good (CAP-4201)', async () => {
     const other = await generateClusterKeys(Date.now());

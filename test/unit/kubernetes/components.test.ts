@@ -4,6 +4,7 @@ import { componentObjects } from '#kubernetes/components/component.ts';
 import { installComponents } from '#kubernetes/components/install.ts';
 import { applyOrder, ManifestError, parseManifest, substitute } from '#kubernetes/components/manifest.ts';
 import { readinessOf } from '#kubernetes/components/readiness.ts';
+import { upgradeProblem } from '#kubernetes/components/upgrade.ts';
 import { startCluster, type TestCluster } from './server.ts';
 
 const manifest = `
@@ -256,4 +257,26 @@ describe('installing components', () => {
       error: { code: 'CAP-5001', where: 'widgets' },
     });
   });
+});
+
+test('R10: minors are upgraded one after the other, never skipped or taken back, and the inventory is asked first', async () => {
+  expect(upgradeProblem('v1.25.2', 'v1.26.0')).toBeUndefined();
+  expect(upgradeProblem('v1.26.0', 'v1.26.1')).toBeUndefined();
+  expect(upgradeProblem('v1.24.0', 'v1.26.0')).toMatch(/skips 1 minor/);
+  expect(upgradeProblem('v1.26.0', 'v1.25.0')).toMatch(/back to/);
+  const running = await startCluster();
+  const provider = { name: 'azure', type: 'InfrastructureProvider' } as const;
+  const core = { name: 'cluster-api', type: 'CoreProvider' } as const;
+  const plain = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: widgets }\n';
+  const install = (version: string) =>
+    installComponents({
+      client: running.client,
+      components: [
+        component({ name: 'core', manifest: plain, provider: core, version: 'v1.14.0' }),
+        component({ name: 'capz', manifest: plain, provider, version, order: 2 }),
+      ],
+    });
+  for (let call = 0; call < 5; call += 1) if ((await install('v1.24.0')).status === 'done') break;
+  expect(await install('v1.26.0')).toMatchObject({ status: 'failed', error: { code: 'CAP-5004' } });
+  running.close();
 });

@@ -166,6 +166,18 @@ describe('an interruption', () => {
 });
 
 describe('the gate refuses', () => {
+  test('a NAT gateway that a webhook filled into the AzureCluster', async () => {
+    world.azure.set('x', { id: 'x', exists: false, fingerprint: '', tags: {} });
+    await refusedBecause('x does not exist in Azure');
+    world.azure.delete('x');
+    const reference = ownerReferences(world.plan).azureCluster;
+    const { networkSpec } = (world.system.get(reference) as any).spec;
+    networkSpec.subnets[1].natGateway = { name: 'demo-node-natgw-9', ip: { name: 'pip-9' } };
+    networkSpec.nodeOutboundLB = { name: 'demo' };
+    world.system.patch(reference, { spec: { networkSpec } });
+    await refusedBecause(/NAT gateway demo-node-natgw-9 with the address pip-9.*\n.*nodeOutboundLB was filled in/);
+  });
+
   test('and waits while the node has no provider id yet', async () => {
     const node = { apiVersion: 'v1', kind: 'Node', name: world.plan.controlPlane.machineName };
     world.system.patch(node, { spec: { providerID: null } });

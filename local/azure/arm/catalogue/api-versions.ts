@@ -4,7 +4,12 @@
  */
 export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   'microsoft.resources': [
+    '2016-06-01',
+    '2018-05-01',
+    '2019-05-01',
+    '2019-07-01',
     '2019-10-01',
+    '2019-11-01',
     '2020-06-01',
     '2020-10-01',
     '2021-01-01',

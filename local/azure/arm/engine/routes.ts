@@ -32,8 +32,8 @@ export function addressOf(rawPath: string): Address {
     .replace(/\/$/u, '');
   const segments = path.split('/').slice(1);
   const last = segments.map((segment) => segment.toLowerCase()).lastIndexOf('providers');
-  const provider = segments[last + 1] ?? '';
-  const rest = segments.slice(last + 2);
+  const provider = last < 0 ? '' : (segments[last + 1] ?? '');
+  const rest = last < 0 ? [] : segments.slice(last + 2);
   const types = rest.filter((_, index) => index % 2 === 0);
   const names = rest.filter((_, index) => index % 2 === 1);
   if (last < 0 || provider === '' || rest.length === 0 || /^(?:un)?register$/iu.test(rest[0] ?? '')) {

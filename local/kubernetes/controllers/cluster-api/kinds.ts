@@ -215,4 +215,6 @@ export const ANNOTATION = {
   clonedFromName: 'cluster.x-k8s.io/cloned-from-name',
   clonedFromGroupKind: 'cluster.x-k8s.io/cloned-from-groupkind',
   managedBy: 'cluster.x-k8s.io/managed-by',
+  /** A MachineSet that shrinks takes machines with this annotation first. */
+  deleteMachine: 'cluster.x-k8s.io/delete-machine',
 } as const;

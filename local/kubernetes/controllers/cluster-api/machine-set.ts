@@ -7,7 +7,15 @@ import type { Outcome, Reconciler } from '../runtime.ts';
 import { createMachine, nextName } from './clone.ts';
 import { clusterOf, dropFinalizer, ensureFinalizer, ofCluster, settlePaused } from './common.ts';
 import type { ClusterObject, MachineObject, MachineSetObject } from './kinds.ts';
-import { CLUSTER, KUBEADM_CONFIG_TEMPLATE, LABEL, MACHINE, MACHINE_DEPLOYMENT, MACHINE_SET } from './kinds.ts';
+import {
+  ANNOTATION,
+  CLUSTER,
+  KUBEADM_CONFIG_TEMPLATE,
+  LABEL,
+  MACHINE,
+  MACHINE_DEPLOYMENT,
+  MACHINE_SET,
+} from './kinds.ts';
 import { countMachines } from './machine.ts';
 import { nextStep, rolloutBounds } from './rollout.ts';
 
@@ -71,14 +79,19 @@ export function createMachineSetController(context: ControllerContext, kube: Kub
   };
 }
 
-/** Unready machines go first, then the newest (or the oldest, when asked for). */
+/** Machines that are marked for deletion go first, then unready ones, then the newest (or the oldest, when asked for). */
 function victims(set: MachineSetObject, live: readonly MachineObject[]): MachineObject[] {
   const age = (machine: MachineObject): string =>
     `${machine.metadata.creationTimestamp ?? ''}/${machine.metadata.name}`;
   const isReady = (machine: MachineObject): number => Number(isTrue(machine.status?.conditions, 'Ready'));
+  const isMarked = (machine: MachineObject): number =>
+    Number(machine.metadata.annotations?.[ANNOTATION.deleteMachine] !== undefined);
   const direction = set.spec?.deletion?.order === 'Oldest' ? 1 : -1;
   return live.toSorted(
-    (left, right) => isReady(left) - isReady(right) || direction * age(left).localeCompare(age(right)),
+    (left, right) =>
+      isMarked(right) - isMarked(left) ||
+      isReady(left) - isReady(right) ||
+      direction * age(left).localeCompare(age(right)),
   );
 }
 

@@ -1,0 +1,66 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startStack } from '#test/support/stack.ts';
+import { sampleDocument } from '#test/support/sample-plan.ts';
+
+/**
+ * Many clusters at once: `npm run bench:clusters -- [--count 25] [--scale 30] [--json FILE]`. Every cluster is the
+ * sample (3 control plane, 5 workers) with its own freshly generated keys. Prints the machine and what it took.
+ */
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '25' },
+    scale: { type: 'string', default: '30' },
+    json: { type: 'string' },
+  },
+});
+const count = Number(values.count);
+const scale = Number(values.scale);
+
+/** CPU seconds and resident MiB of a process, as Linux counts them. */
+function usage(pid: number): { readonly cpu: number; readonly rss: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    cpu: (Number(stat[11]) + Number(stat[12])) / 100,
+    rss: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
+  };
+}
+
+const stack = await startStack({ scale });
+try {
+  for (const family of ['cores', 'standardDSv5Family', 'PublicIPAddresses']) {
+    await stack.fault({ quota: { location: 'westeurope', family, limit: 100_000 } });
+  }
+  const before = Object.values(stack.processes).map(usage);
+  const started = performance.now();
+  const names = Array.from({ length: count }, (_, index) => `bench-${index}`);
+  await Promise.all(names.map(async (name) => stack.post(sampleDocument({}, name), name)));
+  const ended = await Promise.all(names.map(async (name) => stack.settled(name, 900_000)));
+  const wallSeconds = (performance.now() - started) / 1000;
+  const after = Object.values(stack.processes).map(usage);
+  const requests = await stack.requests();
+  const result = {
+    ready: ended.filter((seen) => seen.status.phase === 'Ready').length,
+    wallSeconds: Number(wallSeconds.toFixed(1)),
+    cpuSecondsPerCluster: Number(
+      (after.reduce((sum, entry, index) => sum + entry.cpu - (before[index]?.cpu ?? 0), 0) / count).toFixed(2),
+    ),
+    rssMiB: Object.fromEntries(
+      Object.keys(stack.processes).map((name, index) => [name, Math.round(after[index]?.rss ?? 0)]),
+    ),
+    throttled: requests.filter((entry) => entry.status === 429 && entry.code !== 'RetryableError').length,
+    armCalls: requests.filter((entry) => entry.service === 'arm').length,
+  };
+  console.log(
+    `${cpus()[0]?.model ?? 'cpu'}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1) ?? '?'}; n = 1, ${count} clusters at scale ${scale}`,
+  );
+  console.log(JSON.stringify(result, undefined, 2));
+  for (const seen of ended.filter((entry) => entry.status.phase !== 'Ready').slice(0, 3))
+    console.log(seen.metadata.name, JSON.stringify(seen.status.error));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  process.exitCode = result.ready === count ? 0 : 1;
+} finally {
+  await stack.stop();
+}
