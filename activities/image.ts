@@ -39,7 +39,8 @@ defineActivity('copyImageSlice', async (work, input) => {
     pending = 0;
   };
   const outcome = await azure.copy.slice(await work.plan(), copy, { ...slice, onBytes });
-  if (pending > 0) await advance(work, input, pending, copy);
+  // Every report is awaited: a late one would show a finished step as running.
+  await (pending > 0 ? advance(work, input, pending, copy) : reports);
   if (outcome.status !== 'done') return outcome;
   await reportCredential(work, input, outcome.value);
   return done({ bytes: outcome.value.bytes });

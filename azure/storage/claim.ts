@@ -1,3 +1,4 @@
+import { type Outcome, wait } from '#domain/outcome.ts';
 import type { Destination, Reached, Refused } from './destination.ts';
 
 /** Longest lease that ends by itself (REST reference, "Lease Blob"). */
@@ -36,6 +37,22 @@ const lostCodes: ReadonlySet<string> = new Set([
 /** Whether a write was refused because of its lease. */
 export function isLeaseLost(refused: Refused): boolean {
   return lostCodes.has(refused.failure?.code ?? '');
+}
+
+/**
+ * Conditions of a write under the claim. A lease that ends again and again before the write arrives (a host that is far too
+ * slow) is left out every other time: Azure then takes the write unless somebody has a lease, and what it writes is the
+ * same for everybody.
+ *
+ * @param lost how often the lease was lost for this write
+ */
+export function leaseCondition(leaseId: string, lost: number): { leaseId?: string } {
+  return lost > 0 && lost % 2 === 0 ? {} : { leaseId };
+}
+
+/** The claim could not be kept for long enough: try again later. */
+export function claimTooShort(): Outcome<never> {
+  return wait(5, { sentence: 'The claim on the copy of the image ended before it was used' });
 }
 
 /** The claim of a cluster on a blob. Operations in flight at the same time share one request for the lease. */

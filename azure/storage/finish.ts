@@ -2,7 +2,7 @@ import type { CapstanError } from '#domain/errors/error.ts';
 import { failed, type Outcome } from '#domain/outcome.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { copiedRanges, metadataOf, onSource, readState, sourceRanges } from './blob-state.ts';
-import { isLeaseLost } from './claim.ts';
+import { claimTooShort, isLeaseLost, leaseCondition } from './claim.ts';
 import type { CopiedImage } from './copy-types.ts';
 import type { Destination } from './destination.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
@@ -66,7 +66,7 @@ async function mark(
   existingEtag: string | undefined,
   byService: boolean,
 ): Promise<Outcome<never> | undefined> {
-  const write = (conditions: { leaseId: string } | { ifMatch: string } | object) =>
+  const write = (conditions: { leaseId?: string; ifMatch?: string }) =>
     destination.run('mark the copy complete', (client) => client.setMetadata(metadataOf(source, true), { conditions }));
   if (byService) {
     const marked = await write(existingEtag === undefined ? {} : { ifMatch: existingEtag });
@@ -75,12 +75,13 @@ async function mark(
   let held = await claim.hold();
   for (let tries = 1; held.status === 'held'; tries++) {
     const began = performance.now();
-    const marked = await write({ leaseId: held.leaseId });
+    const marked = await write(leaseCondition(held.leaseId, tries - 1));
     if (marked.status === 'done') {
       await claim.release();
       return undefined;
     }
-    if (!isLeaseLost(marked) || tries >= marks) return passOn(marked);
+    if (!isLeaseLost(marked)) return passOn(marked);
+    if (tries >= marks) return claimTooShort();
     held = await claim.again(began);
   }
   return held.status === 'other' ? otherCluster() : passOn(held);

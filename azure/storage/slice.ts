@@ -4,7 +4,7 @@ import { failed, type Outcome } from '#domain/outcome.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { AzureFailure } from '../errors/failure.ts';
 import { sequenceOf } from './blob-state.ts';
-import { type Claim, isLeaseLost } from './claim.ts';
+import { type Claim, claimTooShort, isLeaseLost, leaseCondition } from './claim.ts';
 import type { Destination, Reached, Refused } from './destination.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
 import type { Pacer } from './pacer.ts';
@@ -61,6 +61,7 @@ async function copyOperation(
 ): Promise<Outcome<never> | undefined> {
   const { source, destination, claim, pacer } = tools;
   let held = await claim.hold();
+  let lost = 0;
   for (let tries = 1; ; tries++) {
     if (held.status === 'other') return otherCluster();
     if (held.status !== 'held') return passOn(held);
@@ -70,14 +71,15 @@ async function copyOperation(
     const sourceAuthorization = await source.authorization();
     const copied: Reached<unknown> = await destination.run('copy the image', (client: PageBlobClient) =>
       client.uploadPagesFromURL(source.copyUrl, offset, offset, count, {
-        conditions: { leaseId, ifSequenceNumberEqualTo: sequenceOf(source.etag) },
+        conditions: { ...leaseCondition(leaseId, lost), ifSequenceNumberEqualTo: sequenceOf(source.etag) },
         sourceConditions: { ifMatch: source.etag },
         ...(sourceAuthorization === undefined ? {} : { sourceAuthorization }),
       }),
     );
     if (copied.status === 'done') return undefined;
-    if (tries >= triesPerOperation) return copyFailure(source, copied);
+    if (tries >= triesPerOperation) return isLeaseLost(copied) ? claimTooShort() : copyFailure(source, copied);
     if (isLeaseLost(copied)) {
+      lost++;
       held = await claim.again(began);
     } else if (isBusy(copied)) {
       pacer.refused(mark);

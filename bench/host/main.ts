@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Capstan } from './capstan.ts';
 import { Dbos } from './dbos.ts';
-import { quantile, timed, type Peer, type Row } from './peer.ts';
+import { median, quantile, timed, type Peer, type Row } from './peer.ts';
 import { measureQueue } from './queue.ts';
 import { Restate } from './restate.ts';
 
@@ -51,7 +51,7 @@ async function throughput(peer: Peer): Promise<void> {
 async function large(peer: Peer, workload: string, times: number, work: () => Promise<void>): Promise<void> {
   const measured: number[] = [];
   for (let n = 0; n < times; n++) measured.push(await timed(work));
-  record(workload, peer.name, 'ms', quantile(measured, 0.5));
+  record(workload, peer.name, 'ms', median(measured));
 }
 
 type Workload = readonly [name: string, run: (peer: Peer) => Promise<void>];
@@ -84,7 +84,7 @@ function rows(): Row[] {
     return {
       ...row,
       n: values.length,
-      median: round(quantile(values, 0.5)),
+      median: round(median(values)),
       min: round(Math.min(...values)),
       max: round(Math.max(...values)),
     };

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { canonical, list, object, type Json, type JsonObject } from './json.ts';
+import { canonical, list, object, text, type Json, type JsonObject } from './json.ts';
 import type { Report } from './report.ts';
 import { installApp, runNode, startHost } from './workshop.ts';
 
@@ -66,13 +66,13 @@ export async function compareGenerated(
   const read = (file: string): Json => JSON.parse(readFileSync(file, 'utf8')) as Json;
   for (const item of list(read(path.join(folder, 'index.json')))) {
     const entry = object(item);
-    const seed = String(entry['seed']);
+    const seed = text(entry['seed']);
     if (!filter.test(seed)) continue;
     const name = `g${seed.padStart(4, '0')}`;
     const [recordedFile, hereFile] = [path.join(folder, `${name}.json`), path.join(out, `${name}.json`)];
     const recorded = existsSync(recordedFile) ? compare.outcome(read(recordedFile)) : undefined;
     const here = existsSync(hereFile) ? compare.outcome(read(hereFile)) : undefined;
-    const id = `${name} ${String(entry['family'])}`;
+    const id = `${name} ${text(entry['family'])}`;
     report.case(part, id, here ? places(entry, recorded, here, compare) : ['the program was not run']);
   }
   report.close(part);

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { object, type Json, type JsonObject } from './json.ts';
+import { object, text, type Json, type JsonObject } from './json.ts';
 
 /** The first run sees two whole minutes at the most, as the recorded one did. */
 const RUN_MS = 70_000;
@@ -21,14 +21,14 @@ function calls(file: string): JsonObject {
   const begin = Number(all[0]?.['t'] ?? 0);
   const result: JsonObject = {};
   for (const call of all) {
-    const name = String(call['fn']);
+    const name = text(call['fn']);
     const known = object(result[name]);
     const first = Array.isArray(known['first']) ? known['first'] : [];
     const row: Json = {
       ms: Number(call['t']) - begin,
       timer: call['timer'] ?? null,
       retryContext: call['retryContext'] ?? null,
-      invocation: String(call['invocationId']).slice(0, 8),
+      invocation: text(call['invocationId']).slice(0, 8),
     };
     result[name] = { count: Number(known['count'] ?? 0) + 1, first: [...first, row] };
   }
@@ -61,7 +61,7 @@ export async function runTimers(root: string): Promise<void> {
   const [first, five, bad] = await Promise.all([
     run(root, 'run1', ALL, RUN_MS, 'timer-home'),
     run(root, 'five', 'fast,five', RUN_MS, 'timer-home-five'),
-    run(root, 'bad', 'bad,fast', 9000, 'timer-home-bad'),
+    run(root, 'bad', 'bad,fast', 15_000, 'timer-home-bad'),
   ]);
   await sleep(STANDSTILL_MS);
   const second = await run(root, 'run2', 'minute,minuteStartup,noMonitor', SECOND_RUN_MS, 'timer-home');

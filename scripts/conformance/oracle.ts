@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { object, type Json, type JsonObject } from './json.ts';
+import { object, text, type Json, type JsonObject } from './json.ts';
 import { startHost, type RunningHost } from './workshop.ts';
 
 export { sleep };
@@ -142,7 +142,7 @@ export class Scenario {
 
   /** Polls until the instance is terminal or the predicate holds or the time is over; the last status. */
   async wait(id: string, predicate?: (status: Json) => boolean, milliseconds = LONGEST_WAIT_MS): Promise<Json> {
-    const ready = predicate ?? ((status: Json) => TERMINAL.has(String(object(status)['runtimeStatus'])));
+    const ready = predicate ?? ((status: Json) => TERMINAL.has(text(object(status)['runtimeStatus'])));
     const end = Date.now() + milliseconds;
     for (;;) {
       const { body } = await this.o.http('GET', `instances/${encodeURIComponent(id)}`);

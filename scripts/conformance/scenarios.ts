@@ -137,8 +137,8 @@ function finalPlaces(recorded: JsonObject, here: JsonObject): string[] {
     const [x, y] = [order(a.get(name)), order(b.get(name))];
     // Instances with ids of the engine's own: the driver knows those that a page of the whole hub happened to show.
     if (name.includes('<id>')) {
-      const left = y.map((item) => canonical(item));
-      const missing = x.filter((item) => !left.includes(canonical(item)));
+      const left = new Set(y.map((item) => canonical(item)));
+      const missing = x.filter((item) => !left.has(canonical(item)));
       return missing.map((item) => `final ${name}: there is no instance like ${canonical(item).slice(0, 300)}`);
     }
     const places = x.length === 1 && y.length === 1 ? differences(x[0], y[0]) : differences(x, y);
@@ -174,7 +174,7 @@ export async function compareScenarios(
   filter: RegExp,
 ): Promise<void> {
   const part = report.part('scenarios');
-  const { normalize }: { normalize(recording: Json): Json } = await import(
+  const { normalize }: { normalize: (recording: Json) => Json } = await import(
     pathToFileURL(path.join(recordings, 'normalize.mjs')).href
   );
   const names = readdirSync(recordings)

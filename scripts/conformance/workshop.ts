@@ -48,7 +48,16 @@ export async function startHost(options: {
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
 }): Promise<RunningHost> {
-  const args = [options.app, '--port', String(options.port ?? 0), '--data', options.data, ...(options.args ?? [])];
+  const extra = (process.env['CONFORMANCE_ARGS'] ?? '').split(' ').filter((arg) => arg !== '');
+  const args = [
+    options.app,
+    '--port',
+    String(options.port ?? 0),
+    '--data',
+    options.data,
+    ...(options.args ?? []),
+    ...extra,
+  ];
   const child = spawn(process.execPath, [HOST_FILE, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,7 @@
 /** One invocation of a function through the library's own invocation model (functions-host-protocol.md, 1.5). */
 import { randomUUID } from 'node:crypto';
 import type { FunctionApp, RegisteredFunction } from './function-app.ts';
+import { inSpan } from './tracing.ts';
 import type { InvocationRequest, InvocationResponse, LogLevel, RetryContext, TypedData } from './protocol.ts';
 
 /** Input of an invocation. */
@@ -120,7 +121,11 @@ export class Invoker {
     this.#running++;
     const duration = (): string => `Duration=${Math.round(performance.now() - started)}ms`;
     try {
-      const response = await this.#withTimeout(fn, this.#run(fn, input, invocationId), limited);
+      const attributes = { 'faas.name': fn.name, 'faas.invocation_id': invocationId, 'faas.trigger': fn.trigger.type };
+      const span = { name: `Functions.${fn.name}`, attributes, trace: input.trace };
+      const response = await inSpan(span, async () =>
+        this.#withTimeout(fn, this.#run(fn, input, invocationId), limited),
+      );
       if (trace)
         this.#write(
           'information',

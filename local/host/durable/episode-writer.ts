@@ -119,7 +119,8 @@ export class EpisodeWriter {
   /** When a timer is delivered; the real engine cuts the delay to whole seconds. */
   #timerDue(fireAt: number): number {
     if (this.#context.options.faithfulTimers !== true) return Math.max(1, Math.ceil(fireAt));
-    return this.#now + Math.max(0, Math.floor((fireAt - this.#now) / 1000) * 1000);
+    // Some of the asked time has always passed before the real engine computes the delay: a whole second becomes none.
+    return this.#now + Math.max(0, Math.floor((fireAt - this.#now - 1) / 1000) * 1000);
   }
 
   #recordChild(action: Extract<NewAction, { kind: 'sub' }>): void {

@@ -7,12 +7,19 @@ const CONTENT_HEADERS = new Set(['content-type', 'content-length', 'content-enco
 /** What the extension calls itself. */
 const USER_AGENT = 'Microsoft.Azure.WebJobs.Extensions.DurableTask/3.19.0';
 
-/** Headers as they were sent, without those of the content; a repeated one is a list. */
+const KNOWN_HEADERS = new Map(
+  'Accept-Ranges Age Cache-Control Connection Date ETag Keep-Alive Location Pragma Proxy-Authenticate Retry-After Server Set-Cookie Trailer Upgrade Vary Via Warning WWW-Authenticate'
+    .split(' ')
+    .map((name) => [name.toLowerCase(), name]),
+);
+
+/** Headers without those of the content: known ones in .NET's spelling, others as they were sent; a repeated one is a list. */
 function headersOf(response: IncomingMessage): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (let index = 0; index + 1 < response.rawHeaders.length; index += 2) {
-    const [name = '', value = ''] = response.rawHeaders.slice(index, index + 2);
-    if (CONTENT_HEADERS.has(name.toLowerCase())) continue;
+    const [sent = '', value = ''] = response.rawHeaders.slice(index, index + 2);
+    if (CONTENT_HEADERS.has(sent.toLowerCase())) continue;
+    const name = KNOWN_HEADERS.get(sent.toLowerCase()) ?? sent;
     const known = headers[name];
     headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value];
   }

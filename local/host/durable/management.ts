@@ -88,8 +88,6 @@ export class ManagementApi {
   async #start(request: ManagementRequest, name: string, instanceId: string | undefined): Promise<ManagementResponse> {
     const timeout = Number(request.query.get('timeout') ?? Number.NaN);
     const interval = Number(request.query.get('pollingInterval') ?? 1);
-    if (timeout <= interval)
-      throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
     // The text is kept as it came: numbers of any length and blanks are still there in the history.
     const connection = request.query.get('connection') ?? 'Storage';
     if (!CONNECTIONS.has(connection.toLowerCase()))
@@ -108,6 +106,9 @@ export class ManagementApi {
         status: 409,
         json: { Message: `An Orchestration instance with the status ${result.status} already exists.` },
       };
+    // The real extension, too, has started the instance by then.
+    if (timeout <= interval)
+      throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
     if (Number.isFinite(timeout)) {
       const row = await this.#waitForEnd(result.id, timeout * 1000);
       if (row?.status === 'Completed') return { status: 200, json: shownValue(row.output) };
@@ -173,7 +174,7 @@ export class ManagementApi {
       // The extension indexes scheduling events by their id and cannot show two of them with the same one.
       const twice = scheduledTwice(row);
       if (twice !== undefined) return { status: 400, json: sameKey(twice) };
-      if (row.events > 0)
+      if (row.events > 0 || TERMINAL.has(row.status))
         document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
     }
     if (!TERMINAL.has(row.status))
@@ -254,7 +255,8 @@ export class ManagementApi {
   ): ManagementResponse {
     const engine = this.#engine;
     const row = engine.store.view(id);
-    const reason = request.query.get('reason');
+    // A blank at the end is not kept (host-recordings, durable).
+    const reason = request.query.get('reason')?.trimEnd() ?? null;
     if (operation === 'restart' || operation === 'restartWithOptions')
       return this.#restart(request, row, id, operation);
     if (operation === 'raiseEvent' && eventName !== undefined) return this.#raise(request, row, id, eventName);
@@ -350,7 +352,7 @@ export class ManagementApi {
       const top = Math.max(1, Number(request.query.get('top') ?? PAGE) || PAGE);
       const withState = flag(request, 'fetchState', false);
       const from = startOf(request.continuation) ?? '';
-      const rows = store.entities(prefix).filter((row) => row.present === 1 && row.id >= from);
+      const rows = store.entities(prefix).filter((row) => row.present === 1 && row.state !== null && row.id >= from);
       return {
         status: 200,
         json: rows.slice(0, top).map((row) => entityDocument(row, withState)),

@@ -39,7 +39,7 @@ export function entityAsInstance(row: EntityRow): Record<string, unknown> {
     instanceId: row.id,
     runtimeStatus: 'Running',
     input: null,
-    customStatus: { entityExists: row.present === 1 },
+    customStatus: row.present === 1 ? { entityExists: true } : {},
     output: null,
     createdTime: secondsText(row.created),
     lastUpdatedTime: secondsText(row.updated),

@@ -36,7 +36,7 @@ async function boot(): Promise<Life> {
     path.join(folder, 'data'),
   ];
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env['PATH'] ?? '', JOURNAL: path.join(folder, 'journal') },
+    env: { PATH: process.env['PATH'] ?? '', JOURNAL: path.join(folder, 'journal'), STEP_MS: '150' },
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });
@@ -109,18 +109,18 @@ async function main(): Promise<number> {
   for (let round = 1; round <= kills; round++) {
     const life = await boot();
     const end = sleep(100 + random.below(1900));
-    let over = false;
+    const ending = new AbortController();
     // The instances begin one after the other, so that every kill meets some at work.
     const begun = instances.slice(0, Math.ceil((instances.length * round) / kills));
     const nudging = (async () => {
-      while (!over) {
+      while (!ending.signal.aborted) {
         const all = await nudge(life, begun).catch(() => []);
         ended = Math.max(ended, all.filter((status) => status.runtimeStatus === 'Completed').length);
         await sleep(200);
       }
     })();
     await end;
-    over = true;
+    ending.abort();
     await kill(life);
     await nudging;
   }

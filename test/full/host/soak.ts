@@ -74,5 +74,7 @@ const seconds = (performance.now() - begin) / 1000;
 await host.stop();
 rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 const growth = ((samples.at(-1) ?? 0) / (samples[0] ?? 1) - 1) * 100;
-console.log(`${count} orchestrations in ${seconds.toFixed(1)} s; memory after the first fifth grew by ${growth.toFixed(1)} %`);
+console.log(
+  `${count} orchestrations in ${seconds.toFixed(1)} s; memory after the first fifth grew by ${growth.toFixed(1)} %`,
+);
 process.exit(growth > 10 ? 1 : 0);

@@ -16,7 +16,8 @@ function planWith(nodes: unknown, autoscaling?: { min: number; max: number }): C
     ...pool,
     ...(autoscaling === undefined ? {} : { autoscaling: poolAutoscaling.parse(autoscaling) }),
   }));
-  return { ...plan, spec: { ...plan.spec, workerPools, ...{ nodes: nodeAdditions.parse(nodes) } } };
+  const spec = { ...plan.spec, workerPools, nodes: nodeAdditions.parse(nodes) };
+  return { ...plan, spec };
 }
 
 const template = '{{ not jinja }}';

@@ -43,7 +43,8 @@ async function run(folder: string, killAt: number): Promise<Run> {
 function counts(file: string): Map<string, number> {
   const result = new Map<string, number>();
   if (!existsSync(file)) return result;
-  for (const line of readFileSync(file, 'utf8').split('\n')) if (line !== '') result.set(line, (result.get(line) ?? 0) + 1);
+  for (const line of readFileSync(file, 'utf8').split('\n'))
+    if (line !== '') result.set(line, (result.get(line) ?? 0) + 1);
   return result;
 }
 

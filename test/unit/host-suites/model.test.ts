@@ -92,7 +92,11 @@ describe('the engine and the reference model agree', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 16 }), async (steps) => {
         const sim = await Simulation.create(1, STEADY);
         const model = new Model();
-        sim.engine.startInstance({ name: 'inbox', instanceId: 'one', inputJson: JSON.stringify({ n: ROUNDS, ms: LIMIT_MS }) });
+        sim.engine.startInstance({
+          name: 'inbox',
+          instanceId: 'one',
+          inputJson: JSON.stringify({ n: ROUNDS, ms: LIMIT_MS }),
+        });
         await sim.run(0);
         for (const one of steps) {
           await play(sim, one);
@@ -111,9 +115,30 @@ describe('the engine and the reference model agree', () => {
 
   test('on the state of entities, whatever is signalled and whenever the process dies', async () => {
     const operation = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ op: fc.constant('add'), key: fc.constantFrom('a', 'b'), value: fc.integer({ min: -9, max: 9 }) }) },
-      { weight: 2, arbitrary: fc.record({ op: fc.constant('set'), key: fc.constantFrom('a', 'b'), value: fc.integer({ min: -9, max: 9 }) }) },
-      { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('delete', 'crash'), key: fc.constantFrom('a', 'b'), value: fc.constant(0) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          op: fc.constant('add'),
+          key: fc.constantFrom('a', 'b'),
+          value: fc.integer({ min: -9, max: 9 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          op: fc.constant('set'),
+          key: fc.constantFrom('a', 'b'),
+          value: fc.integer({ min: -9, max: 9 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          op: fc.constantFrom('delete', 'crash'),
+          key: fc.constantFrom('a', 'b'),
+          value: fc.constant(0),
+        }),
+      },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { maxLength: 20 }), async (operations) => {

@@ -7,7 +7,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { FunctionApp } from '../../../local/host/core/function-app.ts';
 import { Invoker } from '../../../local/host/core/invocation.ts';
 import { createLog, type Log } from '../../../local/host/core/log.ts';
-import type { ActivityOutcome, DurableFunctions, EntityReply, Environment, OrchestratorReply } from '../../../local/host/durable/contracts.ts';
+import type {
+  ActivityOutcome,
+  DurableFunctions,
+  EntityReply,
+  Environment,
+  OrchestratorReply,
+} from '../../../local/host/durable/contracts.ts';
 import { DurableEngine } from '../../../local/host/durable/engine.ts';
 import { AppDurableFunctions } from '../../../local/host/durable/functions.ts';
 import { DurableStore } from '../../../local/host/durable/store.ts';
@@ -27,7 +33,10 @@ let loaded: Promise<AppDurableFunctions> | undefined;
 /** The functions of the fixture app, loaded once per process; they keep no state. */
 async function appFunctions(): Promise<AppDurableFunctions> {
   loaded ??= (async () => {
-    const app = new FunctionApp(APP, createLog(() => {}));
+    const app = new FunctionApp(
+      APP,
+      createLog(() => {}),
+    );
     await app.load();
     return new AppDurableFunctions(new Invoker(app, undefined), () => []);
   })();
@@ -132,7 +141,13 @@ export class Simulation {
     this.#life = life;
     this.note('boot');
     const environment = this.#environment(life);
-    this.engine = new DurableEngine(this.#storeOf(life), this.#functionsOf(life), OPTIONS, environment, this.#logOf(life));
+    this.engine = new DurableEngine(
+      this.#storeOf(life),
+      this.#functionsOf(life),
+      OPTIONS,
+      environment,
+      this.#logOf(life),
+    );
     this.engine.start();
   }
 
@@ -213,10 +228,20 @@ export class Simulation {
       names: (kind) => this.#functions.names(kind),
       find: (kind, name) => this.#functions.find(kind, name),
       runOrchestrator: async (name, payload) =>
-        this.#answered<OrchestratorReply>(life, `episode of ${name}`, async () => this.#functions.runOrchestrator(name, payload), (reply) => JSON.stringify(reply).length),
+        this.#answered<OrchestratorReply>(
+          life,
+          `episode of ${name}`,
+          async () => this.#functions.runOrchestrator(name, payload),
+          (reply) => JSON.stringify(reply).length,
+        ),
       runEntity: async (name, payload) =>
         // Its results carry the wall time of each operation, which is no part of the simulation.
-        this.#answered<EntityReply>(life, `entity ${name}`, async () => this.#functions.runEntity(name, payload), (reply) => `${reply.results.length} ${reply.entityState}`),
+        this.#answered<EntityReply>(
+          life,
+          `entity ${name}`,
+          async () => this.#functions.runEntity(name, payload),
+          (reply) => `${reply.results.length} ${reply.entityState}`,
+        ),
       runActivity: async (name, instance, input) => this.#activity(life, name, instance, input),
     };
   }

@@ -49,7 +49,10 @@ const PLANS: readonly Plan[] = [
   (sim, id) => {
     const [fails, attempts] = [sim.random.below(4), 1 + sim.random.below(3)];
     const value = fails < attempts ? fails + 1 : 'gave up';
-    return { planned: { id, name: 'retries', right: same({ value }) }, input: { fails, attempts, firstMs: 200 + sim.random.below(5000) } };
+    return {
+      planned: { id, name: 'retries', right: same({ value }) },
+      input: { fails, attempts, firstMs: 200 + sim.random.below(5000) },
+    };
   },
   (sim, id) => {
     const waits = Array.from({ length: sim.random.below(5) }, () => sim.random.below(3 * MINUTE));
@@ -67,7 +70,8 @@ const PLANS: readonly Plan[] = [
     return { planned: { id, name: 'parent', right: same(sums) }, input: { children } };
   },
   (sim, id) => {
-    const right = (status: string, output: unknown): boolean => same({ event: 7 })(status, output) || same({ late: true })(status, output);
+    const right = (status: string, output: unknown): boolean =>
+      same({ event: 7 })(status, output) || same({ late: true })(status, output);
     const at = sim.random.below(4 * MINUTE);
     client(sim, at, `raise go ${id}`, () => sim.engine.raiseEvent(id, 'go', '7'));
     if (sim.random.chance(0.5)) client(sim, at, `raise go ${id} again`, () => sim.engine.raiseEvent(id, 'go', '7'));
@@ -82,20 +86,30 @@ const PLANS: readonly Plan[] = [
       // Each is sent once the one before is known to the host, so the order is the order of sending.
       client(sim, at + index, `raise ev ${value} ${id}`, () => ordered(sim, id, value));
     }
-    return { planned: { id, name: 'events', right: same(Array.from({ length: n }, (_, index) => index)) }, input: { n } };
+    return {
+      planned: { id, name: 'events', right: same(Array.from({ length: n }, (_, index) => index)) },
+      input: { n },
+    };
   },
   (sim, id) => {
     const n = sim.random.below(5);
-    const right = (status: string, output: unknown): boolean => status === 'Completed' && Array.isArray(output) && output.length === n;
+    const right = (status: string, output: unknown): boolean =>
+      status === 'Completed' && Array.isArray(output) && output.length === n;
     return { planned: { id, name: 'counting', right }, input: { key: 'shared', n } };
   },
   (sim, id) => {
     const [from, to] = sim.random.chance(0.5) ? ['left', 'right'] : ['right', 'left'];
-    return { planned: { id, name: 'transfer', right: same({ alone: true }) }, input: { from, to, amount: 1 + sim.random.below(9) } };
+    return {
+      planned: { id, name: 'transfer', right: same({ alone: true }) },
+      input: { from, to, amount: 1 + sim.random.below(9) },
+    };
   },
   (sim, id) => {
     const left = sim.random.below(5);
-    return { planned: { id, name: 'generations', right: same({ total: (left * (left + 1)) / 2 }) }, input: { left, total: 0 } };
+    return {
+      planned: { id, name: 'generations', right: same({ total: (left * (left + 1)) / 2 }) },
+      input: { left, total: 0 },
+    };
   },
   (sim, id) => {
     const right = (status: string): boolean => status === 'Terminated' || status === 'Completed';
@@ -110,7 +124,8 @@ const sent = new WeakMap<Simulation, Map<string, number>>();
 function ordered(sim: Simulation, id: string, value: number): void {
   const next = sent.get(sim) ?? new Map<string, number>();
   sent.set(sim, next);
-  if ((next.get(id) ?? 0) < value || !sim.alive || !sim.store.instance(id)) return sim.schedule(300, () => ordered(sim, id, value));
+  if ((next.get(id) ?? 0) < value || !sim.alive || !sim.store.instance(id))
+    return sim.schedule(300, () => ordered(sim, id, value));
   sim.engine.raiseEvent(id, 'ev', String(value));
   next.set(id, value + 1);
 }
@@ -132,7 +147,13 @@ function trouble(sim: Simulation): void {
 /** What is wrong with the history of an instance. */
 function historyFaults(id: string, history: readonly HistoryEvent[]): string[] {
   const faults: string[] = [];
-  const completions: ReadonlySet<number> = new Set([EVENT.TaskCompleted, EVENT.TaskFailed, EVENT.TimerFired, EVENT.SubOrchestrationInstanceCompleted, EVENT.SubOrchestrationInstanceFailed]);
+  const completions: ReadonlySet<number> = new Set([
+    EVENT.TaskCompleted,
+    EVENT.TaskFailed,
+    EVENT.TimerFired,
+    EVENT.SubOrchestrationInstanceCompleted,
+    EVENT.SubOrchestrationInstanceFailed,
+  ]);
   const seen = new Set<string>();
   let last = '';
   for (const event of history) {
@@ -149,22 +170,32 @@ function historyFaults(id: string, history: readonly HistoryEvent[]): string[] {
 }
 
 function check(sim: Simulation, all: readonly Planned[]): string[] {
-  const faults = [...sim.errors.map((error) => `error in the log: ${error}`)];
+  const faults = sim.errors.map((error) => `error in the log: ${error}`);
   for (const planned of all) {
     const view = sim.store.view(planned.id);
     const output: unknown = view?.output === null || view?.output === undefined ? null : JSON.parse(view.output);
     if (!view || !planned.right(view.status, output))
       faults.push(`${planned.id} (${planned.name}) ended ${view?.status ?? 'nowhere'} with ${JSON.stringify(output)}`);
-    faults.push(...historyFaults(planned.id, sim.store.history(planned.id).map((piece): HistoryEvent => JSON.parse(piece))));
+    faults.push(
+      ...historyFaults(
+        planned.id,
+        sim.store.history(planned.id).map((piece): HistoryEvent => JSON.parse(piece)),
+      ),
+    );
   }
   for (const [key, runs] of sim.started) {
     const extra = runs - (sim.recorded.get(key) ?? 0);
-    if (extra > sim.crashes) faults.push(`${key} ran ${runs} times for ${sim.recorded.get(key) ?? 0} results and ${sim.crashes} crashes`);
+    if (extra > sim.crashes)
+      faults.push(`${key} ran ${runs} times for ${sim.recorded.get(key) ?? 0} results and ${sim.crashes} crashes`);
   }
   const state = (key: string): number => Number(sim.store.entity(`@counter@${key}`)?.state ?? 0);
   const counted = all.filter((planned) => planned.name === 'counting');
-  const ones = counted.reduce((sum, planned) => sum + (JSON.parse(sim.store.view(planned.id)?.output ?? '[]') as unknown[]).length, 0);
-  if (state('shared') !== counted.length * 100 + ones) faults.push(`the counter holds ${state('shared')}, not ${counted.length * 100 + ones}`);
+  const ones = counted.reduce(
+    (sum, planned) => sum + (JSON.parse(sim.store.view(planned.id)?.output ?? '[]') as unknown[]).length,
+    0,
+  );
+  if (state('shared') !== counted.length * 100 + ones)
+    faults.push(`the counter holds ${state('shared')}, not ${counted.length * 100 + ones}`);
   if (state('left') + state('right') !== 0) faults.push(`${state('left')} and ${state('right')} do not add up to 0`);
   for (const entity of sim.store.entities('@'))
     if (entity.locked_by !== null) faults.push(`${entity.id} is still locked by ${entity.locked_by}`);
@@ -172,7 +203,9 @@ function check(sim: Simulation, all: readonly Planned[]): string[] {
 }
 
 /** Plays one seed; its log and what went wrong. */
-export async function storm(seed: number): Promise<{ log: readonly string[]; faults: readonly string[]; commits: number }> {
+export async function storm(
+  seed: number,
+): Promise<{ log: readonly string[]; faults: readonly string[]; commits: number }> {
   const sim = await Simulation.create(seed, ROUGH);
   try {
     const count = 2 + sim.random.below(5);
@@ -188,7 +221,8 @@ export async function storm(seed: number): Promise<{ log: readonly string[]; fau
     const quiet = await sim.run(HORIZON_MS * 10);
     const faults = check(sim, all);
     if (!quiet) faults.push('it does not come to rest');
-    for (const planned of all) sim.note(`${planned.id} ${sim.store.view(planned.id)?.status} ${sim.store.view(planned.id)?.output}`);
+    for (const planned of all)
+      sim.note(`${planned.id} ${sim.store.view(planned.id)?.status} ${sim.store.view(planned.id)?.output}`);
     return { log: sim.log, faults, commits: sim.store.commits };
   } finally {
     sim.close();

@@ -174,3 +174,23 @@ test('the doors show steps with sizes and times', async () => {
   expect(await door('state')).toMatchObject({ runningActivities: 0, strictDifferences: 0 });
   expect(await door('queues')).toEqual([]);
 });
+
+test('--faithful-timers: the delay is cut to whole seconds, as on Azure Storage; without it no timer is early', async () => {
+  const fired = async (args: string[]): Promise<{ early: boolean; events: string[] }> => {
+    host = await startHost(writeApp({ 'main.js': MAIN }), { args });
+    await start(host, 'naps', 'n');
+    await waitFor(host, 'n');
+    const { events } = (await (await fetch(`${host.base}/_host/history?id=n`)).json()) as any;
+    const timer = events.find((event: any) => event.eventName === 'TimerFired');
+    const shown = events.map((event: any) => event.eventName);
+    await host.end();
+    // The episode that plays it begins when it is delivered.
+    const episode = events.findLast((event: any) => event.eventName === 'OrchestratorStarted');
+    return { early: Date.parse(episode.Timestamp) < Date.parse(timer.FireAt), events: shown };
+  };
+  const exact = await fired([]);
+  const faithful = await fired(['--faithful-timers']);
+  expect(exact.early).toBe(false);
+  expect(faithful.early).toBe(true);
+  expect(faithful.events).toEqual(exact.events);
+});

@@ -52,7 +52,8 @@ beforeAll(async () => {
   host = await startHost(writeApp({ 'main.js': MAIN }), { args: ['--strict'] });
 });
 afterAll(async () => {
-  await host.end();
+  // --strict has found one: the exit code says so.
+  expect(await host.end()).toBe(1);
 });
 
 /** Waits for the named warning of an instance. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { componentVersions } from '#domain/cluster-api/versions.ts';
+import { componentVersions, versions } from '#domain/cluster-api/versions.ts';
 import { list, pin, pull, verify } from '../../../scripts/components/commands.ts';
 import { parsePins, readPins, type Pins } from '../../../scripts/components/pins.ts';
 import { folderTarget } from '../../../scripts/components/target.ts';
@@ -29,7 +29,7 @@ beforeEach(async () => {
     'assets.example/two.yaml': { body: manifest('two') },
   };
   server = createServer((request, response) => {
-    const key = `${request.headers['x-host']}${request.url}`;
+    const key = `${String(request.headers['x-host'])}${request.url ?? ''}`;
     const { status = 200, location, body } = answers[key] ?? { status: 404 };
     asked.push(key);
     response.writeHead(status, location === undefined ? {} : { location }).end(body);
@@ -151,4 +151,5 @@ test('the committed pins, the versions of GET /api/versions and the stand-ins of
   const local = JSON.parse(readFileSync(join(import.meta.dirname, '../../../local/components/index.json'), 'utf8'));
   expect(versionsOf(readPins().components)).toEqual(versionsOf(componentVersions));
   expect(versionsOf(local)).toEqual(versionsOf(componentVersions));
+  expect(versions).toMatchObject({ components: componentVersions, apiVersions: { core: 'cluster.x-k8s.io/v1beta2' } });
 });

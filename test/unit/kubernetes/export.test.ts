@@ -63,7 +63,7 @@ test('comes in the form that Accept asks for', () => {
 test.skipIf(!present()).for(['json', 'yaml'] as const)(
   'kubectl apply --server-side --dry-run=server takes the %s form',
   async (form, context) => {
-    if (!haveRealDefinitions) context.annotate('with our own open definitions: the real ones are not here');
+    if (!haveRealDefinitions) await context.annotate('with our own open definitions: the real ones are not here');
     world = await startWorld({ real: haveRealDefinitions });
     world.system.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'demo' } });
     const folder = mkdtempSync(join(tmpdir(), 'capstan-export-'));

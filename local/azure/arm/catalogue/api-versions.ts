@@ -43,8 +43,10 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2025-01-01',
     '2025-03-01',
     '2025-05-01',
+    '2025-07-01',
   ],
   'microsoft.compute': [
+    '2019-04-01',
     '2019-12-01',
     '2020-06-01',
     '2020-12-01',
@@ -52,6 +54,7 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2021-11-01',
     '2022-03-01',
     '2022-08-01',
+    '2022-11-01',
     '2023-03-01',
     '2023-07-01',
     '2023-09-01',
@@ -75,7 +78,7 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2025-06-01',
     '2025-08-01',
   ],
-  'microsoft.managedidentity': ['2018-11-30', '2023-01-31', '2024-11-30', '2025-01-31-preview'],
+  'microsoft.managedidentity': ['2018-11-30', '2022-01-31-preview', '2023-01-31', '2024-11-30', '2025-01-31-preview'],
   'microsoft.authorization': [
     '2015-07-01',
     '2016-09-01',
@@ -97,5 +100,5 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2024-11-01',
     '2025-05-01',
   ],
-  'microsoft.containerservice': ['2022-04-01', '2023-10-01', '2024-09-01', '2025-08-01'],
+  'microsoft.containerservice': ['2022-04-01', '2022-11-01', '2023-10-01', '2024-09-01', '2025-08-01'],
 };

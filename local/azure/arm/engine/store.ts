@@ -60,6 +60,8 @@ export interface Store {
   /** Resources of a type, in order of creation. */
   ofType(type: string): Iterable<Resource>;
   all(): Iterable<Resource>;
+  /** How many resources of a type a subscription has in a region. */
+  count(type: string, subscription: string, location: string): number;
   /** Keys of the resources whose body refers to exactly the given id. */
   referrers(id: string): readonly string[];
   operation(id: string): Operation | undefined;
@@ -102,6 +104,7 @@ class SqliteStore implements Store {
   readonly #resources = new Map<string, Resource>();
   readonly #byType = new Map<string, Set<string>>();
   readonly #referrers = new Map<string, Set<string>>();
+  readonly #counts = new Map<string, number>();
   readonly #operations = new Map<string, Operation>();
   readonly #pending = new Map<string, Operation>();
   readonly #settings = new Map<string, Json>();
@@ -145,6 +148,7 @@ class SqliteStore implements Store {
     this.#remember(key);
     this.#unindex(key);
     const old = this.#resources.get(key);
+    this.#tally(old, -1);
     if (old !== undefined) this.#byType.get(old.type.toLowerCase())?.delete(key);
     this.#resources.delete(key);
     this.#statements.remove.run(key);
@@ -173,6 +177,10 @@ class SqliteStore implements Store {
 
   all(): Iterable<Resource> {
     return this.#resources.values();
+  }
+
+  count(type: string, subscription: string, location: string): number {
+    return this.#counts.get(countKey(type, subscription, location)) ?? 0;
   }
 
   referrers(id: string): readonly string[] {
@@ -255,6 +263,7 @@ class SqliteStore implements Store {
       this.#pending,
       this.#settings,
       this.#previous,
+      this.#counts,
     ])
       map.clear();
     const rows = (sql: string) => this.#database.prepare(sql).all() as { name?: string; document: string }[];
@@ -284,7 +293,16 @@ class SqliteStore implements Store {
     else this.#pending.delete(operation.id);
   }
 
+  #tally(resource: Resource | undefined, change: 1 | -1): void {
+    const location = resource?.body['location'];
+    if (resource === undefined || typeof location !== 'string') return;
+    const key = countKey(resource.type, resource.key.split('/')[2] ?? '', location);
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + change);
+  }
+
   #index(resource: Resource): void {
+    this.#tally(this.#resources.get(resource.key), -1);
+    this.#tally(resource, 1);
     this.#resources.set(resource.key, resource);
     entry(this.#byType, resource.type.toLowerCase()).add(resource.key);
     for (const reference of referencesIn(resource.body)) entry(this.#referrers, reference).add(resource.key);
@@ -297,6 +315,10 @@ class SqliteStore implements Store {
     // The type index keeps its order on an update: only a removal takes the key out.
     if (this.#referrers.get(key)?.size === 0) this.#referrers.delete(key);
   }
+}
+
+function countKey(type: string, subscription: string, location: string): string {
+  return `${type.toLowerCase()} ${subscription.toLowerCase()} ${location}`;
 }
 
 function entry(map: Map<string, Set<string>>, key: string): Set<string> {

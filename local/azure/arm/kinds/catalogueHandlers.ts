@@ -41,11 +41,8 @@ const NETWORK_USAGES = [
 function networkUsages(world: World, location: string, subscription: string): JsonObject[] {
   const limits = object(object(world.store.setting('quotas'))[location]);
   return NETWORK_USAGES.map(([value, localizedValue, type, limit]) => {
-    const inRegion = [...world.store.ofType(type)].filter(
-      (item) => locationOf(item) === location && item.key.startsWith(`/subscriptions/${subscription}/`),
-    );
     return {
-      currentValue: inRegion.length,
+      currentValue: world.store.count(type, subscription, location),
       id: `/subscriptions/${subscription}/providers/Microsoft.Network/locations/${location}/usages/${value}`,
       limit: number(limits[value.toLowerCase()]) ?? limit,
       name: { localizedValue, value },
@@ -60,10 +57,7 @@ export function checkNetworkQuota(world: World, type: string, location: string, 
   for (const [value, title, counted, fallback] of NETWORK_USAGES) {
     if (counted !== type) continue;
     const limit = number(limits[value.toLowerCase()]) ?? fallback;
-    let used = 0;
-    for (const item of world.store.ofType(type))
-      if (locationOf(item) === location && item.key.startsWith(`/subscriptions/${subscription}/`)) used += 1;
-    if (used < limit) continue;
+    if (world.store.count(type, subscription, location) < limit) continue;
     const code = type.endsWith('publicIPAddresses')
       ? 'PublicIPCountLimitReached'
       : `${value.replace(/s$/u, '')}CountLimitReached`;
