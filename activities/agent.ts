@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { failed } from '#domain/outcome.ts';
 import type { Component } from '#kubernetes/components/component.ts';
 import type { InstallState } from '#kubernetes/components/install.ts';
@@ -67,6 +68,7 @@ async function loadComponents(work: Work): Promise<readonly Component[] | undefi
       manifest,
       namespace,
       order,
+      proxy: proxyEnvironment(plan),
       variables: {
         CLUSTER_NAME: plan.name,
         POD_CIDR: plan.network.podCidr,

@@ -1,5 +1,6 @@
 import { adoptedResources } from '#domain/cluster-api/adopted.ts';
 import { done } from '#domain/outcome.ts';
+import { journalDocument } from '#domain/record.ts';
 import type { JournalState, PivotJournal } from '#kubernetes/pivot/journal.ts';
 import { defineActivity } from './define.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
@@ -7,7 +8,7 @@ import type { Work } from './runtime.ts';
 
 /** The journal stands in a blob, outside the orchestration history. */
 function journalOf(work: Work): PivotJournal {
-  const name = `pivot/${work.ref.uid}.json`;
+  const name = journalDocument(work.ref.uid);
   return {
     async load() {
       const text = await work.store.documents.get(name);

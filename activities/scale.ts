@@ -1,3 +1,4 @@
+import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
 import { defineActivity } from './define.ts';
@@ -53,6 +54,8 @@ defineActivity('ensureAddOn', async (work, input) => {
   const plan = await work.plan();
   const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
   if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);
-  const outcome = await withCluster(work, ({ client }) => installAddOn(client, addOn));
+  const outcome = await withCluster(work, ({ client }) =>
+    installAddOn(client, addOn, { proxy: proxyEnvironment(plan) }),
+  );
   return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 });

@@ -7,6 +7,7 @@ import { instanceView, serialConsole } from './machine/machine.ts';
 import { preflight } from './preflight/preflight.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createCopy } from './storage/copy.ts';
+import { listStorage } from './storage/inventory.ts';
 import type { Azure, AzureSettings } from './types.ts';
 
 export type * from './storage/copy-types.ts';
@@ -25,6 +26,7 @@ export function createAzure(settings: AzureSettings): Azure {
     readFacts: (document) => readFacts(connection, document),
     preflight: (plan, facts) => preflight(connection, plan, facts),
     copy: createCopy(connection),
+    listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
     secrets: createSecrets(connection),
     findOwned: (plan) => findOwned(connection, plan),
     observe: (plan, resources) =>

@@ -3,7 +3,10 @@ import type { Outcome } from '#domain/outcome.ts';
 import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
-import type { CopiedImage, CopyPlan, CopySlice, SliceResult } from './storage/copy-types.ts';
+import type { ImageCopy } from './storage/copy.ts';
+import type { ListedAccount } from './storage/inventory.ts';
+
+export type { ListedAccount } from './storage/inventory.ts';
 
 /** How Capstan reaches Azure. */
 export interface AzureSettings {
@@ -148,17 +151,12 @@ export interface Azure {
   readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
   /** Checks whether the plan can be carried out. Nothing is written. */
   preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;
-  readonly copy: {
-    /** Creates the destination sparse and tells which slices are missing. */
-    plan(plan: ClusterPlan): Promise<Outcome<CopyPlan>>;
-    slice(
-      plan: ClusterPlan,
-      copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>,
-      slice: CopySlice,
-    ): Promise<Outcome<SliceResult>>;
-    /** Compares both sides and marks the copy complete. */
-    finish(plan: ClusterPlan, copy: Pick<CopyPlan, 'sourceEtag' | 'sourceAccess'>): Promise<Outcome<CopiedImage>>;
-  };
+  readonly copy: ImageCopy;
+  /** Storage accounts and containers of a subscription or group, by ARM alone. */
+  listStorage(
+    subscriptionId: string,
+    resourceGroup?: string,
+  ): Promise<Outcome<{ readonly accounts: readonly ListedAccount[] }>>;
   readonly secrets: SecretVault;
   /** Lists what belongs to the cluster in its resource group. */
   findOwned(plan: ClusterPlan): Promise<readonly FoundResource[]>;

@@ -125,3 +125,8 @@ export interface ClusterRef {
 export function nodesDocument(uid: string): string {
   return `nodes/${uid}.json`;
 }
+
+/** Name of the blob that holds the journal of a cluster's hand-over. */
+export function journalDocument(uid: string): string {
+  return `pivot/${uid}.json`;
+}

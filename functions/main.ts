@@ -3,6 +3,7 @@ import { app } from '@azure/functions';
 import '#activities/register.ts';
 import '#orchestrators/register.ts';
 import './cluster-apply.ts';
+import './cluster-bundle.ts';
 import './cluster-delete.ts';
 import './cluster-events.ts';
 import './cluster-get.ts';
@@ -16,7 +17,9 @@ import './openapi.ts';
 import './operation-cancel.ts';
 import './operation-get.ts';
 import './request-get.ts';
+import './storage-list.ts';
 import './sweep-operations.ts';
+import './versions-get.ts';
 import { application } from './runtime.ts';
 
 app.hook.appStart(() => {

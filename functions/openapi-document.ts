@@ -68,6 +68,20 @@ export const operations: readonly Operation[] = [
     status: 200,
     parameters: [query('role', 'admin or viewer'), query('hours', 'validity, at most 720')],
   },
+  {
+    method: 'get',
+    path: '/api/clusters/{name}/bundle',
+    summary: 'Cluster API documents and the journal, redacted; JSON or YAML by Accept.',
+    status: 200,
+  },
+  {
+    method: 'get',
+    path: '/api/storage',
+    summary: 'Storage accounts and containers to choose from.',
+    status: 200,
+    parameters: [query('subscriptionId', 'required'), query('resourceGroup', 'one group only')],
+  },
+  { method: 'get', path: '/api/versions', summary: 'Kubernetes versions and installed releases.', status: 200 },
   { method: 'get', path: '/api/requests/{requestId}', summary: 'What became of a request.', status: 200 },
   { method: 'get', path: '/api/operations/{id}', summary: 'State of an operation.', status: 200 },
   {

@@ -100,6 +100,23 @@ function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, sha
   if (!shape.copyImage) return yield* ensureWaves(context, ref, step, waves);
   const before = yield* ensureWaves(context, ref, step, waves.slice(0, -1));
   if (before.status !== 'done') return before;
+  let finished = yield* copyOnce(context, ref);
+  // A source that changed during the copy is copied again from the start: never a mixed image.
+  for (let round = 1; round < maxCopies && sourceChanged(finished); round++) finished = yield* copyOnce(context, ref);
+  if (finished.status !== 'done') return finished;
+  const made = yield* ensureWaves(context, ref, step, waves.slice(-1));
+  return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
+}
+
+/** Copies of a source that keeps changing before the step gives up. */
+const maxCopies = 3;
+
+function sourceChanged(outcome: Outcome<object>): boolean {
+  return outcome.status === 'failed' && outcome.error.code === 'CAP-3305';
+}
+
+function* copyOnce(context: OrchestrationContext, ref: ClusterRef): Steps<Outcome<object>> {
+  const step: StepId = 'image';
   const planned = yield* pursueActivity(context, 'planImageCopy', { ref, step }, bound(step));
   if (planned.status !== 'done') return planned;
   const { slices } = planned.value as { slices: number };
@@ -112,10 +129,7 @@ function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, sha
   );
   const obstacle = firstObstacle(yield* inParallel(context, tasks));
   if (obstacle !== undefined) return obstacle;
-  const finished = yield* pursueActivity(context, 'finishImageCopy', { ref, step }, bound(step));
-  if (finished.status !== 'done') return finished;
-  const made = yield* ensureWaves(context, ref, step, waves.slice(-1));
-  return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
+  return yield* pursueActivity(context, 'finishImageCopy', { ref, step }, bound(step));
 }
 
 /** Layers one after the other; within a layer side by side. One failing add-on does not hide the others. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -104,6 +105,21 @@ await build({
   },
   outdir: path.join(out, 'local'),
 });
+// The host alone, for any Function app: one file, CommonJS because it starts faster here.
+await build({
+  bundle: true,
+  minify: true,
+  keepNames: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node24',
+  logLevel: 'warning',
+  entryPoints: [path.join(root, 'local/host/main.ts')],
+  outfile: path.join(out, 'bin/capstan-host.cjs'),
+  banner: { js: '#!/usr/bin/env node' },
+});
+chmodSync(path.join(out, 'bin/capstan-host.cjs'), 0o755);
+writeFileSync(path.join(out, 'bin/package.json'), '{ "type": "commonjs" }\n');
 writeFileSync(path.join(out, 'local/package.json'), '{ "type": "module" }\n');
 cpSync(path.join(root, 'local/components'), path.join(out, 'local/components'), { recursive: true });
 writeFileSync(path.join(out, 'stamp'), now);

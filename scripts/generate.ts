@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { errorRegistry } from '#domain/errors/registry.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { queueMessage } from '#domain/message.ts';
+import { storageDocument } from '#test/full/storage/document.ts';
 import { requestReference } from './reference.ts';
 
 /**
@@ -30,6 +31,7 @@ const files: Readonly<Record<string, string>> = {
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
   'docs/request-reference.md': requestReference(clusterSchema),
   'docs/errors.md': errorsPage(),
+  'docs/storage.md': storageDocument(),
 };
 
 const stale: string[] = [];

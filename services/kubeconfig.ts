@@ -1,6 +1,5 @@
 import type { Config } from '#config/config.ts';
-import { openAzure } from '#config/azure.ts';
-import type { Azure } from '#azure/types.ts';
+import { azureOf } from './azure.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
@@ -12,8 +11,6 @@ export interface KubeconfigRequest {
   /** Real hours the client certificate is valid. */
   readonly hours: number;
 }
-
-let azure: Promise<Azure> | undefined;
 
 /**
  * A kubeconfig with a client certificate of its own, signed for this call with the authority in Key Vault; nothing of
@@ -34,8 +31,7 @@ export async function issueKubeconfig(config: Config, store: Store, request: Kub
     });
   }
   const plan = await store.documents.getContent<ClusterPlan>(rows.head.planSha);
-  azure ??= openAzure(config);
-  const { secrets } = await azure;
+  const { secrets } = await azureOf(config);
   const { loadClusterKeys } = await import('#kubernetes/pki/stored-keys.ts');
   const { createKubeconfig } = await import('#kubernetes/pki/kubeconfig.ts');
   const keys = await loadClusterKeys((name) => secrets.get(name), plan.secretPrefix);

@@ -1,5 +1,4 @@
-import type { Azure, PreflightReport } from '#azure/types.ts';
-import { openAzure } from '#config/azure.ts';
+import type { PreflightReport } from '#azure/types.ts';
 import type { Config } from '#config/config.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
 import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
@@ -8,8 +7,7 @@ import { diffDocuments } from '#domain/spec/diff.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
-
-let azure: Promise<Azure> | undefined;
+import { azureOf } from './azure.ts';
 
 /** What a plan answers: the same code as the run, and nothing written. */
 export interface PlanAnswer {
@@ -36,8 +34,7 @@ export interface PlanAnswer {
  * @throws CapstanFailure with the first obstacle that keeps it from being planned at all
  */
 export async function planDocument(config: Config, store: Store, document: ClusterDocument): Promise<PlanAnswer> {
-  azure ??= openAzure(config);
-  const client = await azure;
+  const client = await azureOf(config);
   const { name } = document.metadata;
   const head = (await store.clusters.head(name))?.value;
   const uid = head === undefined || head.phase === 'Deleted' ? '00000000-0000-4000-8000-000000000000' : head.uid;

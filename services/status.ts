@@ -3,6 +3,7 @@ import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { type ClusterHead, type NodeRecord, nodesDocument, type StepRecord } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
+import { shownSpec } from '#domain/storage/shown-spec.ts';
 import { type StepDefinition, stepsOf } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
@@ -40,7 +41,7 @@ export function statusDocument(
     apiVersion: document.apiVersion,
     kind: document.kind,
     metadata: { ...document.metadata, uid: head.uid, createdAt: head.createdAt },
-    spec: document.spec,
+    spec: shownSpec(document.spec),
     status: {
       phase: head.phase,
       generation: head.generation,

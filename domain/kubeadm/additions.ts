@@ -44,7 +44,6 @@ export const poolAutoscaling = z
   .refine(({ min, max }) => min <= max, 'min must not be above max')
   .describe('Bounds for the cluster autoscaler; replicas is the size at the start.');
 
-type NodeAdditions = z.output<typeof nodeAdditions>;
 export type PoolAutoscaling = z.output<typeof poolAutoscaling>;
 
 /** The user's additions as kubeadm configuration; empty without any. */
@@ -53,11 +52,11 @@ export function userAdditions(plan: ClusterPlan): {
   readonly before: readonly string[];
   readonly after: readonly string[];
 } {
-  const { nodes } = plan.spec as { readonly nodes?: NodeAdditions };
+  const { nodes } = plan.spec;
   return {
-    files: (nodes?.files ?? []).map((entry) => protectedFile(entry)),
-    before: nodes?.preKubeadmCommands ?? [],
-    after: nodes?.postKubeadmCommands ?? [],
+    files: nodes.files.map((entry) => protectedFile(entry)),
+    before: nodes.preKubeadmCommands,
+    after: nodes.postKubeadmCommands,
   };
 }
 

@@ -57,6 +57,9 @@ export function identityResources(
   result.push(grant('subscriptionRole', 'Reader', `/subscriptions/${subscriptionId}`));
   if (network.placement === 'static') {
     result.push(grant('networkRole', 'Network Contributor', network.virtualNetwork.id));
+    // The cloud provider opens ports of LoadBalancer Services in the workers' own security group.
+    const securityGroup = network.workerSubnet.attached?.networkSecurityGroup;
+    if (securityGroup !== undefined) result.push(grant('securityGroupRole', 'Network Contributor', securityGroup));
   }
   return result;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nodeAdditions } from '../kubeadm/additions.ts';
 import { addOn, controlPlane, image, network, proxy, storage, workerPool } from './parts.ts';
 
 const uuid = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID');
@@ -65,6 +66,7 @@ export const clusterDocument = z
         .max(16)
         .default([])
         .describe('Public keys of the user capi on every node.'),
+      nodes: nodeAdditions.prefault({}),
       network: network.prefault({}),
       storage: storage.prefault({}),
       image,

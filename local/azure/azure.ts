@@ -15,7 +15,6 @@ import { createRuntime, type RuntimeOptions } from './arm/runtime.ts';
 import type { AzureDirectory, AzureReply, AzureRequest, AzureService, Principal } from './service.ts';
 
 export { SEED } from './arm/seed.ts';
-export { DIAGNOSTICS_HOST } from './arm/kinds/machinePower.ts';
 
 export interface ArmOptions extends RuntimeOptions {
   /** Who an Authorization header speaks for, undefined when it is missing or invalid. */
@@ -36,7 +35,7 @@ export interface ListedResource {
 export interface Arm {
   /** Answers requests for `management.azure.com`. */
   readonly handle: AzureService;
-  /** Answers the addresses of boot diagnostics (`DIAGNOSTICS_HOST`): the serial console of a machine. */
+  /** Answers the addresses of boot diagnostics (`DIAGNOSTICS_HOST` of `arm/kinds/machinePower.ts`): the serial console of a machine. */
   readonly bootDiagnostics: AzureService;
   readonly directory: AzureDirectory;
   readonly control: {

@@ -112,6 +112,30 @@ describe('the sample cluster', () => {
     expect(nodes.match(/machine\.cluster\.x-k8s\.io\/demo-/g)).toHaveLength(8);
   });
 
+  it('exports its bundle for support, with every secret value redacted', async () => {
+    const yaml = await stack.request('GET', '/api/clusters/demo/bundle', undefined, { accept: 'application/yaml' });
+    expect([yaml.status, yaml.headers.get('content-type')]).toEqual([200, 'application/yaml']);
+    expect(yaml.text).toContain('kind: KubeadmControlPlane');
+    expect(yaml.text).not.toMatch(/PRIVATE KEY|BEGIN CERTIFICATE/);
+    const json = JSON.parse((await stack.request('GET', '/api/clusters/demo/bundle')).text) as {
+      items: { kind: string; data?: Record<string, string> }[];
+    };
+    const values = json.items
+      .filter((item) => item.kind === 'Secret')
+      .flatMap((item) => Object.values(item.data ?? {}));
+    expect(values.length).toBeGreaterThan(5);
+    expect(new Set(values)).toEqual(new Set([Buffer.from('REDACTED').toString('base64')]));
+  });
+
+  it('lists versions, and storage to choose from', async () => {
+    expect(JSON.parse((await stack.request('GET', '/api/versions')).text)).toMatchObject({
+      kubernetes: { from: 'v1.29' },
+    });
+    const listed = await stack.request('GET', '/api/storage?subscriptionId=22222222-2222-4222-8222-222222222222');
+    expect([listed.status, listed.text.includes('corpimages0001')]).toEqual([200, true]);
+    expect((await stack.request('GET', '/api/storage')).status).toBe(400);
+  });
+
   it('tells its story as events, newest first, and what each Azure resource was', async () => {
     const events = await stack.events('demo');
     expect(events[0]).toMatchObject({ type: 'operation.done' });

@@ -46,6 +46,7 @@ describe('the functions of the app', () => {
         .toSorted(),
     ).toEqual([
       'clusterApply',
+      'clusterBundle',
       'clusterDelete',
       'clusterEvents',
       'clusterGet',
@@ -59,7 +60,9 @@ describe('the functions of the app', () => {
       'operationCancel',
       'operationGet',
       'requestGet',
+      'storageList',
       'sweepOperations',
+      'versionsGet',
     ]);
   });
 

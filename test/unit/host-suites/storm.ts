@@ -27,16 +27,15 @@ function client(sim: Simulation, delay: number, what: string, call: () => void):
 }
 
 function start(sim: Simulation, planned: Planned, input: unknown): void {
+  // A start of an ended instance would be a new one; a client that does not know better asks first.
   const begin = (): void => {
+    if (TERMINAL.has(sim.store.instance(planned.id)?.status ?? '')) return;
     sim.engine.startInstance({ name: planned.name, instanceId: planned.id, inputJson: JSON.stringify(input) });
   };
   const delay = sim.random.below(2000);
   client(sim, delay, `start ${planned.id}`, begin);
   // A start of an instance that is known and has not ended is refused.
-  if (sim.random.chance(0.3))
-    client(sim, delay + sim.random.below(50), `start ${planned.id} again`, () => {
-      if (!TERMINAL.has(sim.store.instance(planned.id)?.status ?? '')) begin();
-    });
+  if (sim.random.chance(0.3)) client(sim, delay + sim.random.below(50), `start ${planned.id} again`, begin);
 }
 
 type Plan = (sim: Simulation, id: string) => { planned: Planned; input: unknown };
@@ -137,7 +136,7 @@ function trouble(sim: Simulation): void {
     else sim.schedule(sim.random.below(2 * MINUTE), () => sim.crashAfterCommits(1 + sim.random.below(15)));
   }
   for (let jump = sim.random.below(3); jump > 0; jump--)
-    sim.schedule(sim.random.below(5 * MINUTE), () => {
+    sim.schedule(sim.random.below(sim.random.chance(0.5) ? 8000 : 5 * MINUTE), () => {
       sim.skew += (sim.random.next() * 2 - 1) * 15 * MINUTE;
       sim.skew = Math.round(sim.skew);
       sim.note(`clock is off by ${sim.skew}`);

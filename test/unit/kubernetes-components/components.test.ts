@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { componentVersions, versions } from '#domain/cluster-api/versions.ts';
+import { componentObjects } from '#kubernetes/components/component.ts';
 import { list, pin, pull, verify } from '../../../scripts/components/commands.ts';
-import { parsePins, readPins, type Pins } from '../../../scripts/components/pins.ts';
+import { ownFile, parsePins, readPins, type Pins } from '../../../scripts/components/pins.ts';
 import { folderTarget } from '../../../scripts/components/target.ts';
 
 const manifest = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\n`;
@@ -152,4 +153,38 @@ test('the committed pins, the versions of GET /api/versions and the stand-ins of
   expect(versionsOf(readPins().components)).toEqual(versionsOf(componentVersions));
   expect(versionsOf(local)).toEqual(versionsOf(componentVersions));
   expect(versions).toMatchObject({ components: componentVersions, apiVersions: { core: 'cluster.x-k8s.io/v1beta2' } });
+});
+
+test('the cloud provider of this repository reads azure.json of the machine, makes no routes, and starts on an uninitialised node', () => {
+  const manifest = readFileSync(
+    join(import.meta.dirname, '../../../scripts/components/cloud-provider-azure.yaml'),
+    'utf8',
+  );
+  const objects: any[] = [
+    ...componentObjects({
+      name: 'cloud-provider-azure',
+      version: 'v1.33.2',
+      manifest,
+      namespace: 'kube-system',
+      order: 1,
+      placement: 'controlPlane',
+      variables: { CLUSTER_NAME: 'demo' },
+    }),
+  ];
+  const pod = objects.find((object) => object.kind === 'Deployment').spec.template.spec;
+  expect(pod.containers[0].args).toEqual(
+    expect.arrayContaining([
+      '--cluster-name=demo',
+      '--cloud-config=/etc/kubernetes/azure.json',
+      '--configure-cloud-routes=false',
+    ]),
+  );
+  expect(pod.hostNetwork).toBe(true);
+  expect(pod.tolerations).toContainEqual(
+    expect.objectContaining({ key: 'node.cloudprovider.kubernetes.io/uninitialized' }),
+  );
+  const daemon = objects.find((object) => object.kind === 'DaemonSet').spec.template.spec;
+  expect(daemon).toMatchObject({ hostNetwork: true, tolerations: [{ operator: 'Exists' }] });
+  for (const pinned of readPins().components)
+    if (pinned.bundled !== undefined) expect(ownFile(pinned.bundled).length).toBeGreaterThan(0);
 });

@@ -36,11 +36,6 @@ export function typeOf(id: ResourceId): string {
   return [id.provider, ...id.types].join('/');
 }
 
-/** Id of the parent resource: drops the last type and name. */
-export function parentOf(id: string): string {
-  return id.split('/').slice(0, -2).join('/');
-}
-
 /** Last segment of an id. */
 export function nameOf(id: string): string {
   return id.slice(id.lastIndexOf('/') + 1);

@@ -1,0 +1,24 @@
+import { app } from '@azure/functions';
+import { exportClusterBundle } from '#services/bundle.ts';
+import { isClusterName } from './cluster-get.ts';
+import { guarded, notFound, requireOperator } from './http.ts';
+import { application } from './runtime.ts';
+
+/** `GET /api/clusters/{name}/bundle`: the Cluster API documents and the journal, redacted; JSON or YAML by Accept. */
+app.http('clusterBundle', {
+  route: 'api/clusters/{name}/bundle',
+  methods: ['GET'],
+  authLevel: 'function',
+  handler: guarded(async (request) => {
+    const { config, store } = application();
+    requireOperator(request, config.platformAuthentication);
+    const name = request.params['name'] ?? '';
+    if (!isClusterName(name)) return notFound(`cluster ${name}`);
+    const bundle = await exportClusterBundle(store, name, request.headers.get('accept') ?? undefined);
+    return {
+      status: 200,
+      headers: { 'content-type': bundle.contentType, 'cache-control': 'no-store' },
+      body: bundle.text,
+    };
+  }),
+});
