@@ -4,6 +4,7 @@ import { failed } from '#domain/outcome.ts';
 import type { Component } from '#kubernetes/components/component.ts';
 import type { InstallState } from '#kubernetes/components/install.ts';
 import { defineActivity } from './define.ts';
+import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 import type { Work } from './runtime.ts';
 
@@ -57,7 +58,7 @@ async function loadComponents(work: Work): Promise<readonly Component[] | undefi
   const text = await work.store.documents.readComponent('index.json');
   if (text === undefined) return undefined;
   const index = componentIndex.parse(JSON.parse(text));
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   const components: Component[] = [];
   for (const { name, version, title, file, namespace, order, provider } of index) {
     const manifest = await work.store.documents.readComponent(file);

@@ -5,7 +5,7 @@ import { done } from '#domain/outcome.ts';
 import type { Secret } from '#domain/secret.ts';
 import type { KeySecretName } from '#kubernetes/pki/keys.ts';
 import { defineActivity } from './define.ts';
-import { outputsOf } from './record.ts';
+import { outputsOf, planAsBuilt } from './record.ts';
 import type { Work } from './runtime.ts';
 
 /** Generates the cluster's key pairs once; a repeated call keeps those of the first. */
@@ -53,7 +53,7 @@ export async function observedAzure(work: Work): Promise<ObservedAzure> {
 /** Cloud-init of the first control-plane machine. */
 export async function bootstrapUserData(work: Work): Promise<Secret> {
   return bootstrapData({
-    plan: await work.plan(),
+    plan: await planAsBuilt(work),
     observed: await observedAzure(work),
     keys: await loadKeys(work),
   });

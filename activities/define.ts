@@ -55,8 +55,20 @@ export async function runActivity<Name extends ActivityName>(
     return outcome;
   } catch (error) {
     if (error instanceof CapstanFailure) return failed(error.error);
+    const deferred = deferral(error);
+    if (deferred !== undefined)
+      return wait(deferred, {
+        ...(common.state === undefined ? {} : { state: common.state }),
+        sentence: "waiting for room in Azure's rate limits",
+      });
     return unexpected(common, error, context);
   }
+}
+
+/** Azure seconds until the ARM budget has room again, when that is what was thrown; no attempt is counted for it. */
+function deferral(error: unknown): number | undefined {
+  if (!(error instanceof Error) || error.name !== 'BudgetDeferral' || !('retryAfter' in error)) return undefined;
+  return typeof error.retryAfter === 'number' ? error.retryAfter : undefined;
 }
 
 /** Tries again a few times: most surprises are a dependency that is away for a moment. */

@@ -3,6 +3,7 @@ import { done } from '#domain/outcome.ts';
 import { journalDocument } from '#domain/record.ts';
 import type { JournalState, PivotJournal } from '#kubernetes/pivot/journal.ts';
 import { defineActivity } from './define.ts';
+import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 import type { Work } from './runtime.ts';
 
@@ -21,7 +22,7 @@ function journalOf(work: Work): PivotJournal {
 /** Hands the Cluster API resources over to the cluster, one bounded step per call (cluster-api-pivot.md §2d). */
 defineActivity('pivotCluster', async (work) => {
   const { pivot } = await import('#kubernetes/pivot/pivot.ts');
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   const azure = await work.azure();
   return withCluster(work, async ({ client, keys, observed }) => {
     const outcome = await pivot({

@@ -1,4 +1,5 @@
 import type { ResourceOutputs } from '#azure/types.ts';
+import { asBuilt } from '#domain/plan/observed.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { ClusterHead } from '#domain/record.ts';
 import type { Work } from './runtime.ts';
@@ -22,6 +23,12 @@ export async function changeHead(
 export async function savePlan(work: Work, plan: ClusterPlan): Promise<void> {
   const planSha = await work.store.documents.putContent(plan);
   await changeHead(work, (head) => ({ ...head, planSha }));
+}
+
+/** The plan with what came about differently (the zone of the first machine). */
+export async function planAsBuilt(work: Work): Promise<ClusterPlan> {
+  const machine = await work.store.clusters.item(work.ref.name, 'virtualMachine');
+  return asBuilt(await work.plan(), machine?.outputs['zone']);
 }
 
 /** What finished resources gave, by key. */

@@ -2,12 +2,13 @@ import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
 import { defineActivity } from './define.ts';
+import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 
 defineActivity('scaleControlPlane', async (work, input) => {
   const { scaleControlPlane } = await import('#kubernetes/scale/control-plane.ts');
   const { ensureViewerAccess } = await import('#kubernetes/scale/access.ts');
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   return withCluster(work, async ({ client }) => {
     const access = await ensureViewerAccess(client);
     if (access.status !== 'done') return access;
@@ -22,7 +23,7 @@ defineActivity('scaleControlPlane', async (work, input) => {
 /** One pool: its MachineDeployments, one per zone, grow side by side; one call looks at each of them once. */
 defineActivity('ensureWorkerPool', async (work, input) => {
   const { scaleShard } = await import('#kubernetes/scale/pools.ts');
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   const pool = plan.pools.find((candidate) => candidate.name === input.pool);
   if (pool === undefined) throw new Error(`the plan has no pool ${input.pool}`);
   return withCluster(work, async ({ client, observed }) => {
@@ -51,7 +52,7 @@ defineActivity('ensureWorkerPool', async (work, input) => {
 
 defineActivity('ensureAddOn', async (work, input) => {
   const { installAddOn } = await import('#kubernetes/scale/add-ons.ts');
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
   if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);
   const outcome = await withCluster(work, ({ client }) =>

@@ -2,12 +2,13 @@ import { failed, wait } from '#domain/outcome.ts';
 import { done } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { defineActivity } from './define.ts';
+import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 import type { Work } from './runtime.ts';
 
 /** Waits for `/readyz` of the first control-plane machine, and says how the boot went when it does not come up. */
 defineActivity('waitForApi', async (work, input) => {
-  const plan = await work.plan();
+  const plan = await planAsBuilt(work);
   const { checkReady } = await import('#kubernetes/client/connect.ts');
   const outcome = await withCluster(work, async ({ client }) => {
     const ready = await checkReady(client, plan.network.api.host);

@@ -6,6 +6,7 @@ export async function openAzure(config: Config): Promise<Azure> {
   const { createAzure } = await import('#azure/index.ts');
   return createAzure({
     environment: 'public',
+    budget: { instances: config.instances, timeScale: config.timeScale },
     ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
     ...(config.managedIdentityClientId === undefined
       ? {}

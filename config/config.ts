@@ -21,6 +21,7 @@ const settings = z
     CAPSTAN_ALLOWED_SUBSCRIPTIONS: uuidList.optional(),
     CAPSTAN_ALLOWED_RESOURCE_GROUPS: nameList.optional(),
     CAPSTAN_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
+    CAPSTAN_INSTANCES: z.coerce.number().int().min(1).max(1000).default(1),
     CAPSTAN_SWEEP_GRACE_SECONDS: z.coerce.number().min(0).default(30),
     WEBSITE_INSTANCE_ID: z.string().optional(),
     WEBSITE_AUTH_ENABLED: z.string().optional(),
@@ -60,6 +61,8 @@ export interface Config {
   /** Undefined: every subscription that our identity can reach. */
   readonly allowedSubscriptions: readonly string[] | undefined;
   readonly allowedResourceGroups: readonly string[] | undefined;
+  /** How many instances of the app share Azure's rate limits. */
+  readonly instances: number;
   readonly sweepSchedule: string;
   readonly sweepGraceSeconds: number;
   /** Platform authentication (Easy Auth) is on: callers carry roles. */
@@ -105,6 +108,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     timeScale: value.CAPSTAN_TIME_SCALE,
     allowedSubscriptions: value.CAPSTAN_ALLOWED_SUBSCRIPTIONS,
     allowedResourceGroups: value.CAPSTAN_ALLOWED_RESOURCE_GROUPS,
+    instances: value.CAPSTAN_INSTANCES,
     sweepSchedule: value.CAPSTAN_SWEEP_SCHEDULE,
     sweepGraceSeconds: value.CAPSTAN_SWEEP_GRACE_SECONDS,
     platformAuthentication: value.WEBSITE_AUTH_ENABLED?.toLowerCase() === 'true',

@@ -1,4 +1,5 @@
 import { CapstanFailure } from '#domain/errors/error.ts';
+import { asBuilt } from '#domain/plan/observed.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { JournalState } from '#kubernetes/pivot/journal.ts';
 import { journalDocument } from '#domain/record.ts';
@@ -32,7 +33,8 @@ export async function exportClusterBundle(
       where: `phase ${rows.head.phase}`,
     });
   }
-  const plan = await store.documents.getContent<ClusterPlan>(rows.head.planSha);
+  const machine = rows.items.find((item) => item.key === 'virtualMachine');
+  const plan = asBuilt(await store.documents.getContent<ClusterPlan>(rows.head.planSha), machine?.outputs['zone']);
   const journal = await store.documents.get(journalDocument(rows.head.uid));
   const { bundleForm, exportBundle, renderBundle } = await import('#kubernetes/pivot/export.ts');
   const form = bundleForm(accept);

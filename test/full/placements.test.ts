@@ -100,6 +100,20 @@ describe('a cluster becomes Ready', () => {
     expect(status.steps.find((step) => step.id === 'preflight')?.sentence).toContain('avoids zone 3');
   });
 
+  it('in the next zone when the first has no capacity, and hands that zone over', async () => {
+    await stack.fault({ capacity: { location: 'westeurope', size: 'Standard_B2s', zones: ['1'] } });
+    const { status } = await ready('capacity', {
+      controlPlane: { replicas: 1, vmSize: 'Standard_B2s' },
+      workerPools: [],
+    });
+    expect(status.nodes.map((node) => node.zone)).toEqual(['2']);
+    const bundle = await stack.request('GET', '/api/clusters/capacity/bundle');
+    const machine = (
+      JSON.parse(bundle.text) as { items: { kind: string; spec: { failureDomain?: string } }[] }
+    ).items.find((item) => item.kind === 'Machine');
+    expect(machine?.spec.failureDomain).toBe('2');
+  });
+
   it('when the account refuses keys: Entra ID takes over, as an event that people can read', async () => {
     // Another group and region, so that the account is made anew under the policy.
     await stack.fault({
