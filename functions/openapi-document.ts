@@ -119,7 +119,7 @@ export function openApiDocument(): object {
     components: {
       schemas: {
         Cluster: z.toJSONSchema(clusterDocument, { io: 'input' }),
-        Cancel: { type: 'object', properties: { then: { enum: ['keep', 'delete'] } } },
+        Cancel: { type: 'object', properties: Object.fromEntries([['then', { enum: ['keep', 'delete'] }]]) },
         Problem: problem,
       },
       securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },
