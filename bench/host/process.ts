@@ -48,3 +48,9 @@ export async function startProcess(
   };
   return { child, match, kill };
 }
+
+/** Starts a peer's `service.mjs`, which prints that it is ready. */
+export function startService(folder: string, environment: Readonly<Record<string, string>>): Promise<Started> {
+  const env = { ...environment, NODE_ENV: 'production' };
+  return startProcess(process.execPath, ['service.mjs'], { cwd: folder, ready: /service is ready/, env });
+}

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePorts, npmInstall } from './install.ts';
-import { stepTime, type Peer } from './peer.ts';
-import { startProcess, type Started } from './process.ts';
+import { killAndResume, type Peer, workloads } from './peer.ts';
+import { startProcess, startService, type Started } from './process.ts';
 
 const PACKAGES = ['@restatedev/restate-server@1.7.12', '@restatedev/restate-sdk@1.17.2'];
 
@@ -40,11 +40,8 @@ export class Restate implements Peer {
   }
 
   async #startService(): Promise<void> {
-    this.#service = await startProcess(process.execPath, ['service.mjs'], {
-      cwd: this.#folder,
-      ready: /service is ready/,
-      env: { PORT: String(this.#port), BENCH_JOURNAL: this.#journal, NODE_ENV: 'production' },
-    });
+    const env = { PORT: String(this.#port), BENCH_JOURNAL: this.#journal };
+    this.#service = await startService(this.#folder, env);
   }
 
   async start(): Promise<void> {
@@ -96,33 +93,20 @@ export class Restate implements Peer {
     if (!answer.ok) throw new Error(`${handler} ended with ${answer.status}: ${text.slice(0, 300)}`);
   }
 
-  async oneStep(): Promise<void> {
-    return this.#call('oneStep');
-  }
-
-  async fanOut(steps: number): Promise<void> {
-    return this.#call('fanOut', steps);
-  }
-
-  async sequence(steps: number): Promise<void> {
-    return this.#call('sequence', steps);
-  }
+  readonly #workloads = workloads((name, steps) => this.#call(name, steps));
+  readonly oneStep = this.#workloads.oneStep;
+  readonly fanOut = this.#workloads.fanOut;
+  readonly sequence = this.#workloads.sequence;
 
   async resume(): Promise<number> {
     writeFileSync(this.#journal, '');
     const read = (): string => readFileSync(this.#journal, 'utf8');
     const running = this.#call('resume');
-    await stepTime(read, 15);
-    const killed = Date.now();
-    await this.#service?.kill('SIGKILL');
-    const seen = Math.max(
-      ...read()
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => Number(line.split(' ')[0])),
+    const resumed = await killAndResume(
+      read,
+      async () => this.#service?.kill('SIGKILL'),
+      () => this.#startService(),
     );
-    await this.#startService();
-    const resumed = (await stepTime(read, seen + 1)) - killed;
     await running;
     return resumed;
   }

@@ -3,17 +3,6 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
-/** The value behind the keys, or undefined. Numbers index lists. */
-export function at(value: Json | undefined, ...keys: (string | number)[]): Json | undefined {
-  let current: Json | undefined = value;
-  for (const key of keys) {
-    if (Array.isArray(current)) current = current[Number(key)];
-    else if (typeof current === 'object' && current !== null) current = current[key];
-    else return undefined;
-  }
-  return current;
-}
-
 /** The value as an object, empty when it is none. */
 export function object(value: Json | undefined): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
