@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** Flow tests start whole stacks: two at a time fill two cores. */
-const flows = { globalSetup: ['test/support/build.ts'], hookTimeout: 60_000, maxWorkers: 2 };
+/** Flow tests start whole stacks of the built app. */
+const flows = { globalSetup: ['test/support/build.ts'], hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
+    // Vitest leaves one core idle by default; the suites are made for two.
+    maxWorkers: 2,
     projects: [
       {
         test: {
