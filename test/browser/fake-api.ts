@@ -77,7 +77,8 @@ async function answer(api: FakeApi, request: IncomingMessage, response: ServerRe
     const index = api.events.findIndex((event) => event.cursor === after);
     const events = index === -1 ? api.events : api.events.slice(0, index);
     if (events.length === 0 && after !== null) await new Promise((resolve) => setTimeout(resolve, 300));
-    return json(200, { events, cursor: api.events[0]?.cursor });
+    // As the real service does: a cursor never runs ahead of the events that were given out with it.
+    return json(200, { events, cursor: events[0]?.cursor ?? after ?? undefined });
   }
   return json(404, { detail: `There is no ${pathname}` });
 }
