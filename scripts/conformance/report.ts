@@ -24,7 +24,7 @@ const LINES = 20;
 export function readKnown(file: string): Known[] {
   const rows: Known[] = [];
   for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const match = /^\| `([^`]+)` \| (.+) \|$/.exec(line);
+    const match = /^\| `([^`]+)` *\| (.+?) *\|$/.exec(line);
     const [, pattern, reason] = match ?? [];
     if (pattern === undefined || reason === undefined) continue;
     const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*');
