@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import { exportClusterBundle } from '#services/bundle.ts';
-import { isClusterName } from './cluster-get.ts';
-import { guarded, notFound, requireOperator } from './http.ts';
+import { nameInRoute } from './cluster-route.ts';
+import { guarded, requireOperator } from './http.ts';
 import { application } from './runtime.ts';
 
 /** `GET /api/clusters/{name}/bundle`: the Cluster API documents and the journal, redacted; JSON or YAML by Accept. */
@@ -12,8 +12,7 @@ app.http('clusterBundle', {
   handler: guarded(async (request) => {
     const { config, store } = application();
     requireOperator(request, config.platformAuthentication);
-    const name = request.params['name'] ?? '';
-    if (!isClusterName(name)) return notFound(`cluster ${name}`);
+    const name = nameInRoute(request);
     const bundle = await exportClusterBundle(store, name, request.headers.get('accept') ?? undefined);
     return {
       status: 200,

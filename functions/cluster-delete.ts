@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
 import { deleteClusterByName } from '#services/delete.ts';
-import { isClusterName } from './cluster-get.ts';
-import { guarded, json, notFound, problem, requireOperator } from './http.ts';
+import { nameInRoute } from './cluster-route.ts';
+import { guarded, json, problem, requireOperator } from './http.ts';
 import { application, dependenciesOf } from './runtime.ts';
 
 /** `DELETE /api/clusters/{name}`: 202 with the operation's Location, also when repeated. */
@@ -14,8 +14,7 @@ app.http('clusterDelete', {
   extraInputs: [df.input.durableClient()],
   handler: guarded(async (request, context) => {
     requireOperator(request, application().config.platformAuthentication);
-    const name = request.params['name'] ?? '';
-    if (!isClusterName(name)) return notFound(`cluster ${name}`);
+    const name = nameInRoute(request);
     const requestId = request.headers.get('x-request-id') ?? randomUUID();
     const record = await deleteClusterByName(dependenciesOf(context), requestId, name);
     if (record.error !== undefined) return problem(record.error);

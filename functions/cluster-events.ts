@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import { readEvents } from '#services/events.ts';
-import { isClusterName } from './cluster-get.ts';
-import { guarded, json, notFound } from './http.ts';
+import { nameInRoute, noCluster } from './cluster-route.ts';
+import { guarded, json } from './http.ts';
 import { application } from './runtime.ts';
 
 /** `GET /api/clusters/{name}/events?after=cursor&wait=20&limit=100`: newest first; with `wait` a long poll. */
@@ -11,8 +11,8 @@ app.http('clusterEvents', {
   authLevel: 'function',
   handler: guarded(async (request) => {
     const { store } = application();
-    const name = request.params['name'] ?? '';
-    if (!isClusterName(name) || (await store.clusters.head(name)) === undefined) return notFound(`cluster ${name}`);
+    const name = nameInRoute(request);
+    if ((await store.clusters.head(name)) === undefined) throw noCluster(name);
     const number = (key: string, fallback: number) => {
       const value = Number(request.query.get(key) ?? fallback);
       return Number.isFinite(value) && value >= 0 ? value : fallback;

@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
 import { readStatus } from '#services/status.ts';
-import { guarded, json, notFound } from './http.ts';
+import { nameInRoute, noCluster } from './cluster-route.ts';
+import { guarded, json } from './http.ts';
 import { application } from './runtime.ts';
 
 /** `GET /api/clusters/{name}`: the status document. */
@@ -10,13 +11,9 @@ app.http('clusterGet', {
   authLevel: 'function',
   handler: guarded(async (request) => {
     const { store, config } = application();
-    const name = request.params['name'] ?? '';
-    const status = isClusterName(name) ? await readStatus(store, name, config.timeScale) : undefined;
-    return status === undefined ? notFound(`cluster ${name}`) : json(200, status);
+    const name = nameInRoute(request);
+    const status = await readStatus(store, name, config.timeScale);
+    if (status === undefined) throw noCluster(name);
+    return json(200, status);
   }),
 });
-
-/** Names that cannot be a cluster's never reach a query. */
-export function isClusterName(name: string): boolean {
-  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) && name.length <= 44;
-}

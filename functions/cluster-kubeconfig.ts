@@ -1,8 +1,8 @@
 import { app } from '@azure/functions';
 import { requestError } from '#domain/spec/parse.ts';
 import { issueKubeconfig } from '#services/kubeconfig.ts';
-import { isClusterName } from './cluster-get.ts';
-import { guarded, notFound, problem, requireOperator } from './http.ts';
+import { nameInRoute } from './cluster-route.ts';
+import { guarded, problem, requireOperator } from './http.ts';
 import { application } from './runtime.ts';
 
 /** `GET /api/clusters/{name}/kubeconfig?role=admin|viewer&hours=8`: issued for this call, never stored. */
@@ -13,8 +13,7 @@ app.http('clusterKubeconfig', {
   handler: guarded(async (request) => {
     const { config, store } = application();
     requireOperator(request, config.platformAuthentication);
-    const name = request.params['name'] ?? '';
-    if (!isClusterName(name)) return notFound(`cluster ${name}`);
+    const name = nameInRoute(request);
     const role = request.query.get('role') ?? 'admin';
     const hours = Number(request.query.get('hours') ?? 8);
     if (role !== 'admin' && role !== 'viewer') {
