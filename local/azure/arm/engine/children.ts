@@ -10,7 +10,7 @@ import type { Call, Collection, Kind, World } from './model.ts';
 import { operationHeaders, startOperation } from './operations.ts';
 import { checkReferences } from './references.ts';
 import type { Resource } from './store.ts';
-import { childState, childWire, locationOf } from './view.ts';
+import { childState, childWire } from './view.ts';
 
 interface Address {
   readonly parent: Resource;
@@ -101,17 +101,12 @@ export function putChild(world: World, call: Call, kind: Kind, collection: Colle
   const written: JsonObject = { location: parent.body['location'], properties: { [collection.property]: [child] } };
   checkReferences(world, call.principal, kind, parent.id, written, body);
   const profile = existing === undefined ? collection.create : collection.update;
-  const operation = startOperation(world, {
+  const operation = startOperation(world, call, parent, {
     kind: 'child-put',
     label: `Put${collection.label}Operation`,
-    key: parent.key,
-    type: kind.type,
-    location: locationOf(parent),
-    version: call.version,
     seconds: profile.seconds,
     pollRetryAfter: profile.pollRetryAfter,
     detail: { child: own },
-    fault: call.fault,
   });
   const busy: Resource = {
     ...parent,
@@ -152,17 +147,12 @@ export function deleteChild(world: World, call: Call, kind: Kind, collection: Co
   checkPreconditions(call.request.headers, parent, own);
   checkBusy(world, parent);
   collection.deletable?.(world, parent, child, own);
-  const operation = startOperation(world, {
+  const operation = startOperation(world, call, parent, {
     kind: 'child-delete',
     label: `Delete${collection.label}Operation`,
-    key: parent.key,
-    type: kind.type,
-    location: locationOf(parent),
-    version: call.version,
     seconds: collection.delete.seconds,
     pollRetryAfter: collection.delete.pollRetryAfter,
     detail: { child: own, collection: collection.property, name: text(child['name']) ?? '' },
-    fault: call.fault,
   });
   world.store.put({
     ...parent,

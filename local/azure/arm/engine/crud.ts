@@ -9,7 +9,7 @@ import type { Call, Collection, Kind, Prepared, Profile, PutRequest, World } fro
 import { operationHeaders, startOperation } from './operations.ts';
 import { checkReferences } from './references.ts';
 import type { Resource } from './store.ts';
-import { locationOf, wireOf } from './view.ts';
+import { wireOf } from './view.ts';
 
 /** Properties of a stored child: what a client may send back from a GET is dropped. */
 export function normalChild(value: JsonObject, collection: string): JsonObject {
@@ -161,18 +161,13 @@ function beginWrite(
     kind.ready?.(world, resource, created);
     return {};
   }
-  const operation = startOperation(world, {
+  const operation = startOperation(world, call, resource, {
     kind: 'put',
     label: `Put${kind.label}Operation`,
-    key: resource.key,
-    type: kind.type,
-    location: locationOf(resource),
-    version: call.version,
     seconds: profile.seconds,
     pollRetryAfter: profile.pollRetryAfter,
     detail: { created },
     failure: kind.failure?.(world, resource),
-    fault: call.fault,
   });
   const state = call.fault === undefined ? resource.state : (profile.state ?? 'Updating');
   world.store.put({ ...resource, state, busy: operation.id });
@@ -212,16 +207,11 @@ export function deleteResource(world: World, call: Call, kind: Kind, id: Resourc
     removeResource(world, resource);
     return emptyReply(kind.delete.status);
   }
-  const operation = startOperation(world, {
+  const operation = startOperation(world, call, resource, {
     kind: 'delete',
     label: `Delete${kind.label}Operation`,
-    key: resource.key,
-    type: kind.type,
-    location: locationOf(resource),
-    version: call.version,
     seconds: kind.delete.seconds,
     pollRetryAfter: kind.delete.pollRetryAfter,
-    fault: call.fault,
   });
   world.store.put({ ...current, state: 'Deleting', busy: operation.id });
   return emptyReply(kind.delete.status, operationHeaders(world, operation, kind.delete));

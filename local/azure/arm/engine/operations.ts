@@ -3,9 +3,9 @@ import { ArmError, emptyReply, jsonReply } from './errors.ts';
 import type { FaultAction } from './faults.ts';
 import { subscriptionOf } from './ids.ts';
 import type { JsonObject } from './json.ts';
-import type { Profile, World } from './model.ts';
-import type { Operation } from './store.ts';
-import { wireOf } from './view.ts';
+import type { Call, Profile, World } from './model.ts';
+import type { Operation, Resource } from './store.ts';
+import { locationOf, wireOf } from './view.ts';
 
 const BASE = 'https://management.azure.com';
 /** .NET ticks of the Unix epoch, for the `t` parameter of operation URLs. */
@@ -37,35 +37,37 @@ function styleOf(type: string): Style {
 export interface OperationStart {
   readonly kind: string;
   readonly label: string;
-  readonly key: string;
-  readonly type: string;
-  readonly location: string;
-  readonly version: string;
   readonly seconds: number;
   readonly pollRetryAfter?: number | undefined;
   readonly detail?: JsonObject;
   /** Error with which it ends. */
   readonly failure?: JsonObject | undefined;
-  readonly fault?: FaultAction | undefined;
 }
 
-/** Begins a long-running operation; its end is decided by time alone, so it goes on after a restart. */
-export function startOperation(world: World, start: OperationStart): Operation {
+/**
+ * Begins the long-running operation of a call on a resource; its end is decided by time alone, so it goes on after a
+ * restart. A fault of the call decides how it ends.
+ */
+export function startOperation(
+  world: World,
+  { version, fault }: Pick<Call, 'version' | 'fault'>,
+  resource: Resource,
+  start: OperationStart,
+): Operation {
   const id = world.random.uuid();
   const now = world.clock.now();
-  const fault = start.fault;
-  const spread = 0.85 + 0.3 * world.random.draw('duration', start.kind, start.key, id);
+  const spread = 0.85 + 0.3 * world.random.draw('duration', start.kind, resource.key, id);
   const failing = fault?.kind === 'operation-fails' ? fault : undefined;
   const seconds = failing?.after ?? start.seconds * spread;
   const operation: Operation = {
     id,
     kind: start.kind,
     label: start.label,
-    key: start.key,
-    type: start.type,
-    subscription: subscriptionOf(start.key),
-    location: start.location,
-    version: start.version,
+    key: resource.key,
+    type: resource.type,
+    subscription: subscriptionOf(resource.key),
+    location: locationOf(resource),
+    version,
     startedAt: now,
     dueAt: fault?.kind === 'never-ends' ? null : now + (seconds * 1000) / world.clock.timeScale,
     endedAt: undefined,

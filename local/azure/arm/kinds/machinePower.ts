@@ -123,17 +123,12 @@ function powerAction(name: string, { seconds, label }: PowerAction): Action {
   return (world, machine, call) => {
     checkBusy(world, machine);
     if (name !== 'start') world.machines.stop(machine.id, 'deallocated');
-    const operation = startOperation(world, {
+    const operation = startOperation(world, call, machine, {
       kind: 'action',
       label,
-      key: machine.key,
-      type: machine.type,
-      location: locationOf(machine),
-      version: call.version,
       seconds,
       pollRetryAfter: 10,
       detail: { action: name },
-      fault: call.fault,
     });
     world.store.put({
       ...machine,

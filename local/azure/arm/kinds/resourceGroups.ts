@@ -3,6 +3,7 @@ import { LOCATIONS } from '../catalogue/locations.ts';
 import { removeResource } from '../engine/complete.ts';
 import { checkTags } from '../engine/conditions.ts';
 import { ArmError, emptyReply, groupNotFound, jsonReply } from '../engine/errors.ts';
+import type { FaultAction } from '../engine/faults.ts';
 import { checkLocks } from '../engine/governance.ts';
 import { groupKeyOf, nameOf } from '../engine/ids.ts';
 import { isObject, type JsonObject, object, text } from '../engine/json.ts';
@@ -180,24 +181,20 @@ export const groupHandlers: Handlers = {
     const content = contentOf(world, group);
     if (blocked.length === 0) for (const resource of content) kindOf(world, resource).deleting?.(world, resource);
     const machines = content.some((resource) => resource.type === 'Microsoft.Compute/virtualMachines');
-    const operation = startOperation(world, {
+    const fault: FaultAction | undefined =
+      call.fault ??
+      (blocked.length === 0
+        ? undefined
+        : {
+            kind: 'operation-fails',
+            code: 'ResourceGroupDeletionBlocked',
+            message: `Deletion of resource group '${group.name}' failed as resources with identifiers '${blocked.join(',')}' could not be deleted. The provisioning state of the resource group will be rolled back.`,
+          });
+    const operation = startOperation(world, { ...call, fault }, group, {
       kind: 'delete-group',
       label: 'DeleteResourceGroup',
-      key: group.key,
-      type: GROUPS,
-      location: locationOf(group),
-      version: call.version,
       seconds: content.length === 0 ? 15 : machines ? 120 : 70,
       pollRetryAfter: 15,
-      fault:
-        call.fault ??
-        (blocked.length === 0
-          ? undefined
-          : {
-              kind: 'operation-fails',
-              code: 'ResourceGroupDeletionBlocked',
-              message: `Deletion of resource group '${group.name}' failed as resources with identifiers '${blocked.join(',')}' could not be deleted. The provisioning state of the resource group will be rolled back.`,
-            }),
     });
     world.store.put({ ...group, state: 'Deleting', busy: operation.id });
     return emptyReply(202, operationHeaders(world, operation, resourceGroups.delete));
