@@ -108,3 +108,11 @@ export interface RequestLogEntry {
   readonly caller?: string;
   readonly correlationId?: string;
 }
+
+/** A request for something that a simulated data plane does not model. */
+export interface UnmodelledRequest {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly message: string;
+}

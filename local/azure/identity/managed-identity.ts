@@ -1,7 +1,7 @@
 import { jsonReply } from '../gateway/exchange.ts';
 import type { AzureDirectory, AzureReply, AzureRequest, AzureService } from '../service.ts';
 import { isKnownResource } from './resources.ts';
-import type { TokenIssuer } from './tokens.ts';
+import { subjectOf, type TokenIssuer } from './tokens.ts';
 
 const apiVersion = '2019-08-01';
 
@@ -45,13 +45,7 @@ export function createManagedIdentityEndpoint(options: ManagedIdentityOptions): 
         'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
       );
     }
-    const issued = options.tokens.issue({
-      objectId: identity.principalId,
-      clientId: identity.clientId,
-      tenantId: identity.tenantId,
-      audience: resource,
-      resourceId: identity.id,
-    });
+    const issued = options.tokens.issue(subjectOf(identity, resource));
     return jsonReply(200, {
       access_token: issued.token,
       expires_on: String(issued.expiresOn),

@@ -2,7 +2,7 @@ import { jsonReply } from '../gateway/exchange.ts';
 import type { BootedMachine } from '../machines.ts';
 import type { AzureDirectory, AzureReply, AzureRequest, AzureService, IdentityView } from '../service.ts';
 import { isKnownResource } from './resources.ts';
-import type { TokenIssuer } from './tokens.ts';
+import { subjectOf, type TokenIssuer } from './tokens.ts';
 
 export interface MetadataOptions {
   readonly directory: () => AzureDirectory;
@@ -71,13 +71,7 @@ function tokenReply(request: AzureRequest, vmId: string, options: MetadataOption
   if (ids === undefined) return refuse(400, 'invalid_request', 'Identity not found');
   const identity = selectIdentity(request, ids, directory);
   if ('status' in identity) return identity;
-  const issued = options.tokens.issue({
-    objectId: identity.principalId,
-    clientId: identity.clientId,
-    tenantId: identity.tenantId,
-    audience: resource,
-    resourceId: identity.id,
-  });
+  const issued = options.tokens.issue(subjectOf(identity, resource));
   return jsonReply(200, {
     access_token: issued.token,
     client_id: identity.clientId,

@@ -10,7 +10,7 @@ import {
 } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Principal } from '../service.ts';
+import type { IdentityView, Principal } from '../service.ts';
 
 /** Whom and what a token is for. */
 interface TokenSubject {
@@ -21,6 +21,12 @@ interface TokenSubject {
   readonly audience: string;
   /** ARM id of the managed identity, for `xms_mirid`. */
   readonly resourceId?: string;
+}
+
+/** The subject of a token that a managed identity gets for a resource. */
+export function subjectOf(identity: IdentityView, audience: string): TokenSubject {
+  const { principalId: objectId, clientId, tenantId, id: resourceId } = identity;
+  return { objectId, clientId, tenantId, audience, resourceId };
 }
 
 interface IssuedToken {

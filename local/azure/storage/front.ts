@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { explain } from '../gateway/exchange.ts';
 import type { TokenIssuer } from '../identity/tokens.ts';
-import type { AzureDirectory, AzureReply, AzureRequest, AzureService, StorageDataPlane } from '../service.ts';
+import type {
+  AzureDirectory,
+  AzureReply,
+  AzureRequest,
+  AzureService,
+  StorageDataPlane,
+  UnmodelledRequest,
+} from '../service.ts';
 import { type AuthorizeOptions, authorize } from './authorize.ts';
 import * as blob from './blob-operations.ts';
 import * as block from './block-operations.ts';
@@ -41,12 +48,7 @@ export interface StorageFront {
   readonly dataPlane: StorageDataPlane;
   readonly state: StorageState;
   /** Requests for things that are not modelled. */
-  unmodelled(): readonly {
-    readonly method: string;
-    readonly host: string;
-    readonly path: string;
-    readonly message: string;
-  }[];
+  unmodelled(): readonly UnmodelledRequest[];
   /** Deletes every account's contents. */
   reset(): void;
   close(): void;
@@ -143,7 +145,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
   const state = openState(options.directory, options.clock);
   const run = runners(secret);
   const admits = createBlobThrottle(options.clock);
-  const unmodelled: { method: string; host: string; path: string; message: string }[] = [];
+  const unmodelled: UnmodelledRequest[] = [];
 
   const context = (request: AzureRequest, target: Target): OperationContext => {
     const azure = options.azure();

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { explain } from '../gateway/exchange.ts';
 import type { TokenIssuer } from '../identity/tokens.ts';
-import type { AzureDirectory, AzureReply, AzureRequest, AzureService, Principal } from '../service.ts';
+import type {
+  AzureDirectory,
+  AzureReply,
+  AzureRequest,
+  AzureService,
+  Principal,
+  UnmodelledRequest,
+} from '../service.ts';
 import { openDatabase } from '../storage/database.ts';
 import { badParameter, forbidden, unauthorized, VaultError } from './errors.ts';
 import * as secrets from './secret-operations.ts';
@@ -20,12 +27,7 @@ export interface VaultOptions {
 
 export interface VaultDataPlane {
   readonly service: AzureService;
-  unmodelled(): readonly {
-    readonly method: string;
-    readonly host: string;
-    readonly path: string;
-    readonly message: string;
-  }[];
+  unmodelled(): readonly UnmodelledRequest[];
   reset(): void;
   close(): void;
 }
@@ -85,7 +87,7 @@ function authenticate(request: AzureRequest, options: VaultOptions): Principal {
 export function createVaultDataPlane(options: VaultOptions): VaultDataPlane {
   const database = openDatabase(join(options.directory, 'vault.db'), '');
   const store = openSecretStore(database);
-  const unmodelled: { method: string; host: string; path: string; message: string }[] = [];
+  const unmodelled: UnmodelledRequest[] = [];
 
   const answer = (request: AzureRequest): AzureReply => {
     const name = request.host.split('.')[0] ?? '';

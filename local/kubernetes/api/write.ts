@@ -306,29 +306,22 @@ function isolate(kind: ResourceKind, live: KubeObject, wanted: KubeObject, subre
   return base;
 }
 
+/** Metadata that a write never changes. */
+const FIXED = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'namespace',
+  'generateName',
+  'resourceVersion',
+] as const;
+
 function carryMetadata(live: KubeObject, next: KubeObject): void {
-  const {
-    uid,
-    creationTimestamp,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    generation,
-    namespace,
-    generateName,
-    resourceVersion,
-  } = live.metadata;
-  const fixed = {
-    uid,
-    creationTimestamp,
-    deletionTimestamp,
-    deletionGracePeriodSeconds,
-    generation,
-    namespace,
-    generateName,
-    resourceVersion,
-  };
   const metadata = next.metadata as unknown as JsonObject;
-  for (const [key, value] of Object.entries(fixed)) {
+  for (const key of FIXED) {
+    const value = live.metadata[key];
     if (value === undefined) delete metadata[key];
     else metadata[key] = value;
   }

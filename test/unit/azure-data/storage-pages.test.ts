@@ -204,6 +204,21 @@ async function digest(client: PageBlobClient): Promise<string> {
   return hash.digest('hex');
 }
 
+/** A user delegation SAS that reads the source image. */
+async function readSas(simulator: Simulator): Promise<string> {
+  const key = await withToken(simulator, 'srcacct').getUserDelegationKey(
+    new Date(Date.now() - 60_000),
+    new Date(Date.now() + 3_600_000),
+  );
+  const fields = {
+    containerName: 'images',
+    blobName: 'os.vhd',
+    permissions: BlobSASPermissions.parse('r'),
+    expiresOn: new Date(Date.now() + 3_000_000),
+  };
+  return generateBlobSASQueryParameters(fields, key, 'srcacct').toString();
+}
+
 describe('copying between accounts', () => {
   test('Put Page From URL copies the ranges byte by byte with bearer, SAS and public sources', async () => {
     const azure = fakeAzure();
@@ -278,20 +293,7 @@ describe('copying between accounts', () => {
   test('an asynchronous copy stays pending with progress, then succeeds; an aborted one is empty', async () => {
     const simulator = await startSimulator(fakeAzure(), { timeScale: 20 });
     const source = await sourceImage(simulator);
-    const key = await withToken(simulator, 'srcacct').getUserDelegationKey(
-      new Date(Date.now() - 60_000),
-      new Date(Date.now() + 3_600_000),
-    );
-    const sas = generateBlobSASQueryParameters(
-      {
-        containerName: 'images',
-        blobName: 'os.vhd',
-        permissions: BlobSASPermissions.parse('r'),
-        expiresOn: new Date(Date.now() + 3_000_000),
-      },
-      key,
-      'srcacct',
-    ).toString();
+    const sas = await readSas(simulator);
     const images = withToken(simulator, 'dstacct').getContainerClient('images');
     const target = images.getPageBlobClient('copy.vhd');
     const poller = await target.beginCopyFromURL(`${source.url}?${sas}`, { intervalInMs: 20 });
@@ -314,20 +316,7 @@ describe('copying between accounts', () => {
     const dataDirectory = temporaryDirectory();
     const first = await startSimulator(fakeAzure(), { dataDirectory, timeScale: 10 });
     const source = await sourceImage(first);
-    const key = await withToken(first, 'srcacct').getUserDelegationKey(
-      new Date(Date.now() - 60_000),
-      new Date(Date.now() + 3_600_000),
-    );
-    const sas = generateBlobSASQueryParameters(
-      {
-        containerName: 'images',
-        blobName: 'os.vhd',
-        permissions: BlobSASPermissions.parse('r'),
-        expiresOn: new Date(Date.now() + 3_000_000),
-      },
-      key,
-      'srcacct',
-    ).toString();
+    const sas = await readSas(first);
     await withToken(first, 'dstacct')
       .getContainerClient('images')
       .getPageBlobClient('copy.vhd')

@@ -42,10 +42,7 @@ function releaseMachines({ client, list }: World): void {
   }
 }
 
-test('R4: a resource group with the tag goes whole when the AzureCluster is deleted', async () => {
-  const running = await adopted();
-  const { client, azure, get, dump } = running;
-  tagged(running, group);
+function pauseControlPlane({ client }: World): void {
   client().patch(
     {
       apiVersion: 'controlplane.cluster.x-k8s.io/v1beta2',
@@ -55,6 +52,13 @@ test('R4: a resource group with the tag goes whole when the AzureCluster is dele
     },
     { metadata: { annotations: { 'cluster.x-k8s.io/paused': 'true' } } },
   );
+}
+
+test('R4: a resource group with the tag goes whole when the AzureCluster is deleted', async () => {
+  const running = await adopted();
+  const { client, azure, get, dump } = running;
+  tagged(running, group);
+  pauseControlPlane(running);
   releaseMachines(running);
   client().delete(azureCluster);
   await until('the group is deleted', () => azure.writes.includes(`DELETE ${group}`), dump);
@@ -66,15 +70,7 @@ test('without the tag on the group only what carries it is deleted: the rest, an
   const { client, azure, get, dump } = running;
   tagged(running, path('loadBalancers', `${NAME}-public-lb`));
   tagged(running, path('publicIPAddresses', `pip-${NAME}-apiserver`));
-  client().patch(
-    {
-      apiVersion: 'controlplane.cluster.x-k8s.io/v1beta2',
-      kind: 'KubeadmControlPlane',
-      namespace: NAMESPACE,
-      name: `${NAME}-control-plane`,
-    },
-    { metadata: { annotations: { 'cluster.x-k8s.io/paused': 'true' } } },
-  );
+  pauseControlPlane(running);
   releaseMachines(running);
   client().delete(azureCluster);
   await until('the AzureCluster is gone', () => get('AzureCluster', NAME) === undefined, dump);
