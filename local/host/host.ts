@@ -10,6 +10,7 @@ import { FunctionApp, type RegisteredFunction } from './core/function-app.ts';
 import { Invoker } from './core/invocation.ts';
 import { createLog, DEFAULT_LOG_LEVELS, type Log, type LogLevels, type LogSink } from './core/log.ts';
 import type { TypedData } from './core/protocol.ts';
+import { Checkpoints } from './durable/checkpoints.ts';
 import { clientPayload, type ManagementAddresses } from './durable/client-payload.ts';
 import type { Environment } from './durable/contracts.ts';
 import { DurableEngine } from './durable/engine.ts';
@@ -232,7 +233,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const server = new HttpServer(log, allowedNames(settings));
   let store: DurableStore | undefined;
   try {
-    store = new DurableStore(path.join(options.data, 'durable.db'), options.durability, storeLimit(settings));
+    const file = path.join(options.data, 'durable.db');
+    store = new DurableStore(file, options.durability, storeLimit(settings));
+    const checkpoints = new Checkpoints(store, file);
     const port = await openPort(server, options);
     // The durable SDK builds its URLs from this name; it must be set before the app is loaded.
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
@@ -259,7 +262,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       config,
       engine: parts.engine,
       store,
-      stop: stopper(server, parts, store, lock),
+      stop: stopper(server, parts, store, checkpoints, lock),
       pause: () => pause(parts),
       failOpenRequests: () => server.failAll(),
       differences: () => parts.engine.differences,
@@ -284,7 +287,13 @@ function levelsOf(config: HostConfig): Record<string, LogLevels[string]> {
   return general === undefined ? rest : { ...rest, User: general };
 }
 
-function stopper(server: HttpServer, parts: Parts, store: DurableStore, lock: { release(): void }): Host['stop'] {
+function stopper(
+  server: HttpServer,
+  parts: Parts,
+  store: DurableStore,
+  checkpoints: Checkpoints,
+  lock: { release(): void },
+): Host['stop'] {
   let stopping: Promise<void> | undefined;
   const run = async (boundMs: number): Promise<void> => {
     server.stopAccepting();
@@ -294,6 +303,7 @@ function stopper(server: HttpServer, parts: Parts, store: DurableStore, lock: { 
     await parts.app.terminate();
     parts.engine.stop();
     server.close();
+    checkpoints.close();
     store.close();
     lock.release();
   };

@@ -26,6 +26,9 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE timer_status(name TEXT PRIMARY KEY, last TEXT NOT NULL, next TEXT NOT NULL, last_updated TEXT NOT NULL) STRICT;`,
 ];
 
+/** Pages of 4 KiB after which the log is moved into the file. */
+export const LOG_PAGES = 4000;
+
 /** How much a crash may cost: `process` survives the death of the process, `power` also that of the machine. */
 export type Durability = 'process' | 'power';
 
@@ -74,7 +77,7 @@ function prepare(database: DatabaseSync, file: string, existed: boolean, durabil
     if (verdict !== 'ok') throw new Error(String(verdict));
   }
   database.exec(
-    `PRAGMA journal_mode=WAL; PRAGMA synchronous=${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=4000`,
+    `PRAGMA journal_mode=WAL; PRAGMA synchronous=${durability === 'power' ? 'FULL' : 'NORMAL'}; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=${LOG_PAGES}`,
   );
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < version) continue;

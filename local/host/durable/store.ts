@@ -1,8 +1,12 @@
 /** Everything durable on disk: instances, histories, messages that wait, activities that wait, entities, timer status. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { openDatabase, type Durability } from './schema.ts';
+import { LOG_PAGES, openDatabase, type Durability } from './schema.ts';
+import { isStoreError } from './sqlite.ts';
 
 export type RuntimeStatus = 'Pending' | 'Running' | 'Completed' | 'Failed' | 'Terminated' | 'Suspended';
+
+/** Length of the log at which a commit moves it although somebody else should: 128 MiB. */
+const LONG_LOG_PAGES = 32_000;
 
 /** Statuses that an instance does not leave by itself. */
 export const TERMINAL: ReadonlySet<string> = new Set(['Completed', 'Failed', 'Terminated', 'Canceled']);
@@ -89,10 +93,34 @@ export class DurableStore {
   /** Commits so far, and a hook after each one (crash tests). */
   commits = 0;
   onCommit: ((commits: number) => void) | undefined;
+  readonly durability: Durability;
+  #checkpointer: (() => void) | undefined;
 
   /** @param limitBytes largest size of the file; what does not fit any more is refused. */
   constructor(file: string, durability: Durability = 'process', limitBytes?: number) {
+    this.durability = durability;
     this.#database = openDatabase(file, durability, limitBytes);
+  }
+
+  /** Leaves the checkpoints to somebody who is called after each commit; only a log that has grown very long is moved here. */
+  leaveCheckpoints(committed: () => void): void {
+    this.#checkpointer = committed;
+    this.#database.exec(`PRAGMA wal_autocheckpoint=${LONG_LOG_PAGES}`);
+  }
+
+  /** Does the checkpoints itself again. */
+  takeCheckpoints(): void {
+    this.#checkpointer = undefined;
+    this.#database.exec(`PRAGMA wal_autocheckpoint=${LOG_PAGES}`);
+  }
+
+  /** Moves what is left of the log into the file, as far as nobody else does. A full disk leaves it for later. */
+  checkpoint(): void {
+    try {
+      this.#sql('PRAGMA wal_checkpoint(PASSIVE)').all();
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+    }
   }
 
   close(): void {
@@ -130,6 +158,7 @@ export class DurableStore {
     }
     this.commits++;
     this.onCommit?.(this.commits);
+    this.#checkpointer?.();
     return result;
   }
 
