@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stepTime, type Peer } from './peer.ts';
-import { startProcess, type Started } from './process.ts';
+import { residentMiB, startProcess, type Started } from './process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BUILT = path.join(ROOT, 'dist/local/host.js');
@@ -115,17 +115,15 @@ export class Capstan implements Peer {
     throw new Error(`${id} did not complete`);
   }
 
-  /** Resident memory of the host's processes in MiB. */
   memory(): number {
-    const group = this.#process?.child.pid ?? 0;
-    const pages = readdirProcesses(group).map((pid) => {
-      const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-      return Number(match?.[1] ?? 0) / 1024;
-    });
-    return pages.reduce((sum, one) => sum + one, 0);
+    return residentMiB(this.#process);
   }
 
-  /** Starts instances that wait for an event. */
+  async restart(): Promise<void> {
+    await this.#process?.kill('SIGTERM');
+    await this.start();
+  }
+
   async idle(count: number): Promise<void> {
     for (let done = 0; done < count; done += 50)
       await Promise.all(
@@ -141,15 +139,4 @@ export class Capstan implements Peer {
     await this.#process?.kill('SIGTERM');
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
-}
-
-/** The process and its direct children. */
-function readdirProcesses(parent: number): number[] {
-  const file = `/proc/${parent}/task/${parent}/children`;
-  const children = readFileSync(file, 'utf8')
-    .trim()
-    .split(' ')
-    .filter((pid) => pid !== '')
-    .map(Number);
-  return [parent, ...children];
 }

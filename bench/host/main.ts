@@ -6,12 +6,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Capstan } from './capstan.ts';
 import { Dbos } from './dbos.ts';
 import { median, quantile, timed, type Peer, type Row } from './peer.ts';
-import { measureQueue } from './queue.ts';
+import { startProcess } from './process.ts';
+import { QueuedCapstan } from './queue.ts';
 import { Restate } from './restate.ts';
+import type { ServicePeer } from './service-peer.ts';
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
@@ -65,17 +68,43 @@ const WORKLOADS: readonly Workload[] = [
   ['sequence-100', async (peer) => large(peer, 'sequence-100-ms', 10, async () => peer.sequence(100))],
   ['sequence-1000', async (peer) => large(peer, 'sequence-1000-ms', 1, async () => peer.sequence(1000))],
   ['resume', async (peer) => record('resume-ms', peer.name, 'ms', await peer.resume())],
+  ['idle', idle],
 ];
 
-async function measureIdle(mode: 'process' | 'power'): Promise<void> {
-  const host = new Capstan(path.join(folder, `idle-${Math.random()}`), mode);
-  await host.start();
+/** Messages come about every half second, so that a poller that has fallen asleep is measured too. */
+async function queued(peers: readonly ServicePeer[], mode: 'process' | 'power'): Promise<void> {
+  const capstan = await QueuedCapstan.start(path.join(folder, 'queue'), mode);
+  try {
+    for (let n = 0; n < rounds * 10; n++) {
+      for (const one of [capstan, ...peers]) record('queue-to-activity-ms', one.name, 'ms', await one.queued(n));
+      await sleep(300 + (n % 7) * 50);
+    }
+  } finally {
+    await capstan.stop();
+  }
+}
+
+/** Memory of 1,000 waiting instances in processes that have just started. */
+async function idle(peer: Peer): Promise<void> {
+  await peer.restart();
   // What the first instances load stays; it is not part of an instance.
-  await host.idle(200);
-  const before = host.memory();
-  await host.idle(1000);
-  record('idle-1000-mib', 'capstan', 'MiB', host.memory() - before);
-  await host.stop();
+  await peer.idle(200);
+  const before = peer.memory();
+  await peer.idle(1000);
+  record('idle-1000-mib', peer.name, 'MiB', peer.memory() - before);
+}
+
+/** From the call that starts the process to `listening on`, with the functions registered, beside what Node itself takes. */
+async function startUp(capstan: Capstan): Promise<void> {
+  for (let n = 0; n < 5; n++) {
+    const node = await timed(async () =>
+      (await startProcess(process.execPath, ['-p', '"up"'], { ready: /up/ })).kill(),
+    );
+    await capstan.restart();
+    record('node-start-ms', 'capstan', 'ms', node);
+    record('start-ms', 'capstan', 'ms', capstan.startMs);
+    record('start-beyond-node-ms', 'capstan', 'ms', capstan.startMs - node);
+  }
 }
 
 function rows(): Row[] {
@@ -111,12 +140,12 @@ function print(peers: readonly Peer[]): void {
 async function main(): Promise<void> {
   const mode = values.durability === 'power' ? 'power' : 'process';
   const capstan = new Capstan(path.join(folder, 'capstan'), mode);
-  const peers: Peer[] = [capstan];
-  if (values.peer?.includes('restate') === true) peers.push(new Restate(path.join(folder, 'restate')));
-  if (values.peer?.includes('dbos') === true) peers.push(new Dbos(path.join(folder, 'dbos')));
+  const others: ServicePeer[] = [];
+  if (values.peer?.includes('restate') === true) others.push(new Restate(path.join(folder, 'restate')));
+  if (values.peer?.includes('dbos') === true) others.push(new Dbos(path.join(folder, 'dbos')));
+  const peers: Peer[] = [capstan, ...others];
   try {
     for (const peer of peers) await peer.start();
-    record('start-ms', 'capstan', 'ms', capstan.startMs);
     for (let round = 1; round <= rounds; round++) {
       for (const [name, run] of WORKLOADS.filter(([name]) => only.test(name))) {
         for (const peer of peers) {
@@ -124,11 +153,9 @@ async function main(): Promise<void> {
           console.log(`round ${round} of ${rounds}: ${name} ${peer.name}`);
         }
       }
+      if (only.test('start')) await startUp(capstan);
     }
-    if (only.test('queue'))
-      for (const ms of await measureQueue(path.join(folder, 'queue'), mode, rounds * 10))
-        record('queue-to-activity-ms', 'capstan', 'ms', ms);
-    if (only.test('idle')) for (let round = 0; round < rounds; round++) await measureIdle(mode);
+    if (only.test('queue')) await queued(others, mode);
   } finally {
     for (const peer of peers) await peer.stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });

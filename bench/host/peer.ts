@@ -11,7 +11,19 @@ export interface Peer {
   sequence(steps: number): Promise<void>;
   /** Kills the process that runs the steps with SIGKILL after step 15 of 40 and starts it again at once; milliseconds from the kill to the next new step. */
   resume(): Promise<number>;
+  /** Ends all processes of the engine and starts them again on the same data. */
+  restart(): Promise<void>;
+  /** Starts runs that wait for an event, and returns when they wait. */
+  idle(count: number): Promise<void>;
+  /** Resident memory of all its processes in MiB. */
+  memory(): number;
   stop(): Promise<void>;
+}
+
+/** Something that takes messages: milliseconds from the call that leaves message `n` to the first line of the step that it leads to. */
+export interface Queued {
+  readonly name: Peer['name'];
+  queued(n: number): Promise<number>;
 }
 
 /** One measured number. */
@@ -54,36 +66,4 @@ export async function stepTime(read: () => string, step: number): Promise<number
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error(`step ${step} never ran`);
-}
-
-/** The workloads of a peer that is called by name over HTTP. */
-export function workloads(
-  call: (workload: string, steps?: number) => Promise<void>,
-): Pick<Peer, 'oneStep' | 'fanOut' | 'sequence'> {
-  return {
-    oneStep: () => call('oneStep'),
-    fanOut: (steps) => call('fanOut', steps),
-    sequence: (steps) => call('sequence', steps),
-  };
-}
-
-/**
- * Kills the process that runs the slow steps after step 15 and starts it again at once.
- *
- * @returns milliseconds from the kill to the next new step
- */
-export async function killAndResume(
-  read: () => string,
-  kill: () => Promise<unknown>,
-  start: () => Promise<unknown>,
-): Promise<number> {
-  await stepTime(read, 15);
-  const killed = Date.now();
-  await kill();
-  const lines = read()
-    .split('\n')
-    .filter((line) => line !== '');
-  const seen = Math.max(...lines.map((line) => Number(line.split(' ')[0])));
-  await start();
-  return (await stepTime(read, seen + 1)) - killed;
 }

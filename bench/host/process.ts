@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 /** A child process that has said that it is ready. */
 export interface Started {
@@ -53,4 +54,20 @@ export async function startProcess(
 export function startService(folder: string, environment: Readonly<Record<string, string>>): Promise<Started> {
   const env = { ...environment, NODE_ENV: 'production' };
   return startProcess(process.execPath, ['service.mjs'], { cwd: folder, ready: /service is ready/, env });
+}
+
+/** Resident memory of a process and of all that it has started, in MiB. */
+export function residentMiB(started: Started | undefined): number {
+  const pid = started?.child.pid;
+  return pid === undefined ? 0 : withChildren(pid).reduce((sum, one) => sum + resident(one), 0);
+}
+
+function resident(pid: number): number {
+  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1] ?? 0) / 1024;
+}
+
+function withChildren(parent: number): number[] {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim();
+  return [parent, ...children.split(' ').filter(Boolean).map(Number).flatMap(withChildren)];
 }
