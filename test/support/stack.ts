@@ -58,9 +58,14 @@ export interface Stack {
   ): Promise<{ status: number; headers: Headers; text: string }>;
   status(name: string): Promise<ClusterStatus | undefined>;
   /** Waits until the cluster's operation has ended; fails with the whole story when it takes too long. */
-  settled(name: string, milliseconds?: number): Promise<ClusterStatus>;
-  /** Waits until a condition on the status holds. */
-  until(name: string, holds: (status: ClusterStatus) => boolean, milliseconds?: number): Promise<ClusterStatus>;
+  settled(name: string, milliseconds?: number, pollMs?: number): Promise<ClusterStatus>;
+  /** Waits until a condition on the status holds; asks every `pollMs` (150). */
+  until(
+    name: string,
+    holds: (status: ClusterStatus) => boolean,
+    milliseconds?: number,
+    pollMs?: number,
+  ): Promise<ClusterStatus>;
   events(name: string): Promise<{ readonly type: string; readonly sentence: string; readonly error?: CapstanError }[]>;
   resources(): Promise<
     { readonly id: string; readonly type: string; readonly tags?: Record<string, string>; readonly zones?: string[] }[]
@@ -164,7 +169,7 @@ export async function startStack(options: { scale?: number; settings?: Record<st
     const answer = await request('GET', `/api/clusters/${name}`).catch(() => undefined);
     return answer?.status === 200 ? (JSON.parse(answer.text) as ClusterStatus) : undefined;
   };
-  const until: Stack['until'] = async (name, holds, milliseconds = 100_000) => {
+  const until: Stack['until'] = async (name, holds, milliseconds = 100_000, pollMs = 150) => {
     const deadline = Date.now() + milliseconds;
     let last: ClusterStatus | undefined;
     for (;;) {
@@ -174,7 +179,7 @@ export async function startStack(options: { scale?: number; settings?: Record<st
       if (Date.now() > deadline)
         throw new Error(`cluster ${name} did not get there:\n${story(last)}\n${output.slice(-4000)}`);
       await new Promise((resolve) => {
-        setTimeout(resolve, 150);
+        setTimeout(resolve, pollMs);
       });
     }
   };
@@ -197,8 +202,8 @@ export async function startStack(options: { scale?: number; settings?: Record<st
     request,
     status,
     until,
-    settled: async (name, milliseconds) =>
-      until(name, (seen) => seen.status.operation.state === 'finished', milliseconds),
+    settled: async (name, milliseconds, pollMs) =>
+      until(name, (seen) => seen.status.operation.state === 'finished', milliseconds, pollMs),
     async events(name) {
       return (JSON.parse((await request('GET', `/api/clusters/${name}/events?limit=1000`)).text) as { events: [] })
         .events;
