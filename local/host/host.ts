@@ -155,6 +155,8 @@ function assemble(
       maxConcurrentActivities: durable.maxConcurrentActivityFunctions,
       maxConcurrentOrchestrators: durable.maxConcurrentOrchestratorFunctions,
       maxEntityBatch: durable.maxEntityOperationBatchSize,
+      httpPollMs: durable.httpPollMs,
+      replaceRunning: durable.replaceRunning,
       strict: options.strict === true,
       faithfulTimers: options.faithfulTimers === true,
     },

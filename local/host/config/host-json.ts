@@ -47,7 +47,8 @@ const durableTask = z.looseObject({
   tracing: anything.optional(),
   extendedSessionsEnabled: z.boolean().optional(),
   extendedSessionIdleTimeoutInSeconds: z.number().optional(),
-  httpSettings: anything.optional(),
+  httpSettings: z.looseObject({ defaultAsyncRequestSleepTimeMilliseconds: count.optional() }).optional(),
+  overridableExistingInstanceStates: z.enum(['NonRunningStates', 'AnyState']).optional(),
   useGracefulShutdown: z.boolean().optional(),
 });
 
@@ -117,6 +118,10 @@ interface DurableSettings {
   readonly maxConcurrentActivityFunctions: number;
   readonly maxConcurrentOrchestratorFunctions: number;
   readonly maxEntityOperationBatchSize: number;
+  /** A start replaces an instance that has not ended (`overridableExistingInstanceStates`: AnyState). */
+  readonly replaceRunning: boolean;
+  /** Sleep between polls of `callHttp` when the answer does not say how long. */
+  readonly httpPollMs: number;
 }
 
 /** host.json as the host uses it. */
@@ -189,6 +194,8 @@ export function parseHostJson(content: unknown): HostConfig {
       maxConcurrentActivityFunctions: durable.maxConcurrentActivityFunctions ?? 20,
       maxConcurrentOrchestratorFunctions: durable.maxConcurrentOrchestratorFunctions ?? 20,
       maxEntityOperationBatchSize: durable.maxEntityOperationBatchSize ?? 5000,
+      replaceRunning: durable.overridableExistingInstanceStates === 'AnyState',
+      httpPollMs: durable.httpSettings?.defaultAsyncRequestSleepTimeMilliseconds ?? 30_000,
     },
     warnings,
   };

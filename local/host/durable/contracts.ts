@@ -110,6 +110,10 @@ export interface EngineOptions {
   readonly maxConcurrentActivities: number;
   readonly maxConcurrentOrchestrators: number;
   readonly maxEntityBatch: number;
+  /** Sleep between polls of `callHttp` without a Retry-After header, in milliseconds; 30 seconds by default. */
+  readonly httpPollMs?: number;
+  /** A start replaces an instance that has not ended. */
+  readonly replaceRunning?: boolean;
   /** Replay every finished orchestration once more and compare. */
   readonly strict?: boolean;
   /** Cut the delay of timers to whole seconds, as the real engine does (durable-recordings/README.md, 3.1). */

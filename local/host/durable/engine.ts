@@ -137,7 +137,8 @@ export class DurableEngine {
         ? this.#environment.newId(false)
         : request.instanceId;
     const existing = this.store.instance(id);
-    if (existing && !TERMINAL.has(existing.status)) return { ok: false, status: existing.status };
+    if (existing && this.options.replaceRunning !== true && !TERMINAL.has(existing.status))
+      return { ok: false, status: existing.status };
     this.#context.executions.forget(id);
     this.#commit((effects) =>
       createInstance(this.store, effects, this.#environment, {

@@ -106,7 +106,8 @@ async function runBatch(
   const name = context.functions.find('entity', self.name);
   if (name === undefined) throw new Error(`There is no entity function '${self.name}'; its messages wait.`);
   const reply = await context.functions.runEntity(name, JSON.stringify(payload));
-  if (reply.results.length !== batch.length) {
+  // An operation that returned twice has two results: as on the real engine the later ones of the batch move up.
+  if (reply.results.length < batch.length) {
     throw new Error(`Entity '${id}' answered ${reply.results.length} of ${batch.length} operations.`);
   }
   return reply;

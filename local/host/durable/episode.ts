@@ -20,6 +20,8 @@ import { TERMINAL, type InboxRow, type InstanceRow } from './store.ts';
 import { traceOf } from './trace.ts';
 import { judgeVersion } from './versions.ts';
 
+const DEFAULT_HTTP_POLL_MS = 30_000;
+
 /** How the orchestrator's reply is to be recorded. */
 type Verdict =
   | { readonly kind: 'terminated'; readonly reason: string | null }
@@ -145,7 +147,7 @@ function reconcile(row: InstanceRow, rows: readonly InboxRow[], context: Episode
 }
 
 /** The fields of the payload besides history and input, in the recorded order (durable-recordings/README.md, 2). */
-function payloadFields(row: InstanceRow, live: LiveExecution) {
+function payloadFields(row: InstanceRow, live: LiveExecution, httpPollMs = DEFAULT_HTTP_POLL_MS) {
   return {
     instanceId: row.id,
     isReplaying: live.events.length > 0,
@@ -155,7 +157,7 @@ function payloadFields(row: InstanceRow, live: LiveExecution) {
     upperSchemaVersionNew: 3,
     longRunningTimerIntervalDuration: '3.00:00:00',
     maximumShortTimerDuration: '6.00:00:00',
-    defaultHttpAsyncRequestSleepTimeMillseconds: 30_000,
+    defaultHttpAsyncRequestSleepTimeMillseconds: httpPollMs,
   };
 }
 
@@ -166,7 +168,7 @@ function payloadText(
   fresh: readonly HistoryEvent[],
 ): string {
   const pieces = [...context.store.history(row.id), ...fresh.map((event) => JSON.stringify(event))];
-  const rest = JSON.stringify(payloadFields(row, live));
+  const rest = JSON.stringify(payloadFields(row, live, context.options.httpPollMs));
   return `{"history":[${pieces.join(',')}],"input":${context.store.input(row.id) ?? 'null'},${rest.slice(1)}`;
 }
 
@@ -182,7 +184,7 @@ function payloadObject(
     ...fresh.map((event) => freshlyHanded(handedEvent(event, event.IsPlayed))),
   ];
   const input: unknown = JSON.parse(context.store.input(row.id) ?? 'null');
-  const payload = { history, input, ...payloadFields(row, live) };
+  const payload = { history, input, ...payloadFields(row, live, context.options.httpPollMs) };
   // The SDK walks all enumerable values for times to convert; those of the history are converted already.
   return Object.defineProperty(payload, 'history', { enumerable: false });
 }
@@ -226,7 +228,10 @@ async function askOrchestrator(
     return { kind: 'failed', failure: hostFailure(row.name, text) };
   }
   try {
-    const options = { refuse: (action: Action) => refusal(context, row, action) };
+    const options = {
+      refuse: (action: Action) => refusal(context, row, action),
+      httpPollMs: context.options.httpPollMs ?? DEFAULT_HTTP_POLL_MS,
+    };
     const replayed = replay(row.id, row.exec, actions, [...live.events, ...fresh], options);
     if (!state) return { kind: 'failed', failure: hostFailure(row.name, thrown ?? 'the function returned nothing') };
     return { kind: 'replayed', state, thrown, replayed, custom };
@@ -250,7 +255,8 @@ function refusal(context: EpisodeContext, row: InstanceRow, action: Action): str
     case ACTION.CallSubOrchestratorWithRetry: {
       const child = action.instanceId ?? '';
       if (child.startsWith('@')) return 'instance ids must not start with @';
-      if (child !== '' && (child === row.id || child === row.parent)) return 'the child has the id of its own parent';
+      const same = [row.id, row.parent].some((id) => id?.toLowerCase() === child.toLowerCase());
+      if (same) return 'the child has the id of its own parent';
       return missing('orchestrator', action.functionName ?? '');
     }
     case ACTION.CallEntity:
@@ -286,6 +292,8 @@ function commit(context: EpisodeContext, { row, live, rows, fresh, verdict }: Ou
   const effects = new Effects(store, environment.now());
   try {
     store.transaction(() => {
+      // The instance may have been purged or replaced while the function ran; its messages are gone with it.
+      if (store.instance(row.id)?.exec !== row.exec) return context.executions.forget(row.id);
       store.removeMessages(rows);
       const writer = new EpisodeWriter(context, row, live, effects);
       writer.append(fresh);

@@ -95,7 +95,11 @@ export interface OrchestrationFailure {
 /** Failure of an orchestrator that threw. `reply` is the thrown text, shown when the error was not an Error. */
 export function orchestrationFailure(name: string, state: OrchestratorState, reply: string): OrchestrationFailure {
   const prefix = `Orchestrator function '${name}' failed: `;
-  const error = state.error ?? `One or more errors occurred. (Result: Failure\nType: \nException: ${reply}\nStack: )`;
+  // An empty message counts as none.
+  const error =
+    state.error !== undefined && state.error !== ''
+      ? state.error
+      : `One or more errors occurred. (Result: Failure\nType: \nException: ${reply}\nStack: )`;
   const result = prefix + error;
   const details = `Message: ${error}, StackTrace: `;
   const failure = state.failureDetails;

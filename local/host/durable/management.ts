@@ -1,51 +1,35 @@
 /** The HTTP management API of the Durable extension (functions-host-protocol.md, 2.8; durable-recordings, 08, 13, 16). */
 import { instanceUris, type ManagementAddresses } from './client-payload.ts';
-import type { TraceContext } from './contracts.ts';
 import type { DurableEngine } from './engine.ts';
 import { entityId, type HistoryEvent } from './events.ts';
 import { unknownFunction } from './failures.ts';
+import {
+  BadRequest,
+  decodePath,
+  hostError,
+  invalidJson,
+  jsonError,
+  mediaType,
+  NOT_FOUND,
+  refusal,
+  startOf,
+  tokenOf,
+  tryCompact,
+  type ManagementRequest,
+  type ManagementResponse,
+} from './management-answers.ts';
+import { Query } from './query.ts';
 import { isStoreError } from './sqlite.ts';
 import { entityAsInstance, historyDocument, shownValue, statusDocument } from './status-view.ts';
 import { TERMINAL, type InstanceFilter, type InstanceView } from './store.ts';
 
-/** A request below one of the two bases; `path` is what follows the base, still encoded. */
-export interface ManagementRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly contentType: string | undefined;
-  readonly continuation: string | undefined;
-  readonly body: string;
-  /** Headers `traceparent` and `tracestate`. */
-  readonly trace: TraceContext | undefined;
-  /** Address the caller used, e.g. `http://127.0.0.1:7071`, and the whole URL. */
-  readonly origin: string;
-  readonly url: string;
-}
-
-/** Answer; `json` undefined means an empty body. */
-export interface ManagementResponse {
-  readonly status: number;
-  readonly json?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const NOT_FOUND: ManagementResponse = { status: 404 };
 const PAGE = 100;
+const INCORRECT_ARGUMENT = 'One or more of the arguments submitted is incorrect';
 /** Names of the storage connection that URLs of this API carry. */
 const CONNECTIONS: ReadonlySet<string> = new Set(['', 'storage', 'azurewebjobsstorage']);
-const KNOWN_STATUSES = new Set([
-  'Running',
-  'Completed',
-  'ContinuedAsNew',
-  'Failed',
-  'Canceled',
-  'Terminated',
-  'Pending',
-  'Suspended',
-]);
+const COLLECTIONS: ReadonlySet<string> = new Set(['orchestrators', 'instances', 'entities', 'makeprimary']);
 
-class BadRequest extends Error {}
+type Request = ManagementRequest & { readonly parameters: Query };
 
 /** Answers management requests for one engine. */
 export class ManagementApi {
@@ -59,24 +43,9 @@ export class ManagementApi {
 
   async handle(request: ManagementRequest): Promise<ManagementResponse> {
     try {
-      const hub = request.query.get('taskHub');
-      if (hub !== null && hub !== '' && hub.toLowerCase() !== this.#addresses.hubName.toLowerCase()) return NOT_FOUND;
-      const parts = request.path.replace(/\/$/, '').split('/').map(decodeURIComponent);
-      // An id with a slash in it cannot be reached, escaped or not.
-      if (parts.some((part) => part.includes('/'))) return NOT_FOUND;
-      const [collection, first, second, third] = parts;
-      if (collection === 'orchestrators' && request.method === 'POST' && first !== undefined && parts.length <= 3)
-        return await this.#start(request, first, second);
-      if (collection === 'entities' && parts.length <= 3) return this.#entities(request, first ?? '', second);
-      if (collection === 'makeprimary' && request.method === 'POST') return { status: 200 };
-      if (collection !== 'instances') return NOT_FOUND;
-      if (first === undefined || first === '') return this.#collection(request);
-      if (second === undefined) return this.#instance(request, first);
-      if (request.method !== 'POST' || parts.length > (second === 'raiseEvent' ? 4 : 3)) return NOT_FOUND;
-      return this.#operation(request, first, second, third);
+      return await this.#route({ ...request, parameters: new Query(request.query) });
     } catch (error) {
-      if (error instanceof BadRequest || error instanceof URIError)
-        return { status: 400, json: { Message: error.message } };
+      if (error instanceof BadRequest) return { status: 400, json: { Message: error.message } };
       if (isStoreError(error)) {
         const Message = `This could not be recorded and has not happened: ${error.message}. Free some space or look at the disk, then try again.`;
         return { status: 503, json: { Message } };
@@ -85,20 +54,46 @@ export class ManagementApi {
     }
   }
 
-  async #start(request: ManagementRequest, name: string, instanceId: string | undefined): Promise<ManagementResponse> {
-    const timeout = Number(request.query.get('timeout') ?? Number.NaN);
-    const interval = Number(request.query.get('pollingInterval') ?? 1);
-    // The text is kept as it came: numbers of any length and blanks are still there in the history.
-    const connection = request.query.get('connection') ?? 'Storage';
+  /** Fixed parts of a path match without case; an id with a slash in it cannot be reached, escaped or not. */
+  async #route(request: Request): Promise<ManagementResponse> {
+    const hub = request.parameters.text('taskHub')?.trim() ?? '';
+    if (hub !== '' && hub.toLowerCase() !== this.#addresses.hubName.toLowerCase()) return NOT_FOUND;
+    const parts = decodePath(request.path)
+      .replaceAll(/^\/+|\/+$/g, '')
+      .split('/');
+    const [first, second, third] = parts.slice(1);
+    const collection = parts[0]?.toLowerCase() ?? '';
+    if (!COLLECTIONS.has(collection) || parts.length > 4) return NOT_FOUND;
+    const connection = request.parameters.text('connection')?.trim() ?? '';
     if (!CONNECTIONS.has(connection.toLowerCase()))
       return { status: 500, json: hostError(`Unable to resolve the Azure Storage connection named '${connection}'.`) };
+    if (parts.length === 4)
+      return collection === 'instances' && second?.toLowerCase() === 'raiseevent' && request.method === 'POST'
+        ? this.#raise(request, first ?? '', third ?? '')
+        : NOT_FOUND;
+    switch (collection) {
+      case 'orchestrators':
+        return request.method === 'POST' && first !== undefined ? this.#start(request, first, second) : NOT_FOUND;
+      case 'entities':
+        return this.#entities(request, first ?? '', second ?? '');
+      case 'makeprimary':
+        return parts.length === 1 ? { status: 200 } : NOT_FOUND;
+      default:
+        if (first === undefined) return this.#collection(request);
+        if (second === undefined) return this.#instance(request, first);
+        return request.method === 'POST' ? this.#operation(request, first, second.toLowerCase()) : NOT_FOUND;
+    }
+  }
+
+  async #start(request: Request, name: string, instanceId: string | undefined): Promise<ManagementResponse> {
+    // The text is kept as it came: numbers of any length and blanks are still there in the history.
     const inputJson = request.body === '' ? null : request.body;
     if (inputJson !== null && tryCompact(inputJson) === undefined) return { status: 400, json: invalidJson(inputJson) };
     const result = this.#engine.startInstance({
       name,
       instanceId,
       inputJson,
-      version: request.query.get('version') ?? undefined,
+      version: request.parameters.text('version'),
       trace: request.trace,
     });
     if (!result.ok)
@@ -106,18 +101,23 @@ export class ManagementApi {
         status: 409,
         json: { Message: `An Orchestration instance with the status ${result.status} already exists.` },
       };
-    // The real extension, too, has started the instance by then.
-    if (timeout <= interval)
-      throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
-    if (Number.isFinite(timeout)) {
-      const row = await this.#waitForEnd(result.id, timeout * 1000);
-      if (row?.status === 'Completed') return { status: 200, json: shownValue(row.output) };
-      if (row) return { status: 200, json: statusDocument(row, true) };
-    }
-    return this.#accepted(request, result.id);
+    return this.#started(request, result.id);
   }
 
-  #accepted(request: ManagementRequest, id: string): ManagementResponse {
+  /** Answers a start at once, or after the end of the instance when a time-out and an interval are given. */
+  async #started(request: Request, id: string): Promise<ManagementResponse> {
+    const timeout = request.parameters.number('timeout');
+    const interval = request.parameters.number('pollingInterval');
+    if (timeout === undefined || interval === undefined) return this.#accepted(request, id);
+    // The real extension, too, has started the instance by then.
+    if (interval > timeout)
+      throw new BadRequest(`Total timeout ${timeout} should be bigger than retry timeout ${interval}`);
+    const row = await this.#waitForEnd(id, timeout * 1000);
+    if (row?.status === 'Completed') return { status: 200, json: shownValue(row.output) };
+    return row ? { ...this.#status(request, row), status: 200 } : this.#accepted(request, id);
+  }
+
+  #accepted(request: Request, id: string): ManagementResponse {
     const uris = instanceUris(this.#addresses, request.origin, id);
     return { status: 202, json: uris, headers: { Location: uris['statusQueryGetUri'] ?? '', 'Retry-After': '10' } };
   }
@@ -144,75 +144,67 @@ export class ManagementApi {
     });
   }
 
-  #instance(request: ManagementRequest, id: string): ManagementResponse {
+  #instance(request: Request, id: string): ManagementResponse {
     const { store } = this.#engine;
     const row = store.view(id);
-    if (request.method === 'DELETE') {
-      if (row && !TERMINAL.has(row.status)) {
-        return {
-          status: 412,
-          json: `Only orchestrations in a terminal state can be purged, but the orchestration with instance ID ${id} has status ${row.status}`,
-        };
-      }
-      const instancesDeleted = this.#engine.purge([id]);
-      return instancesDeleted === 0 ? NOT_FOUND : { status: 200, json: { instancesDeleted } };
-    }
+    if (request.method === 'DELETE') return this.#purge(row, id);
     if (request.method !== 'GET') return NOT_FOUND;
-    if (!row) {
-      const entity = store.entity(id);
-      return entity
-        ? {
-            status: 202,
-            json: entityAsInstance(entity),
-            headers: { Location: request.url.replaceAll('%40', '@'), 'Retry-After': '5' },
-          }
-        : NOT_FOUND;
+    if (row) return this.#status(request, row);
+    const entity = store.entity(id);
+    if (!entity) return NOT_FOUND;
+    const headers = { Location: request.url.replaceAll('%40', '@'), 'Retry-After': '5' };
+    return { status: 202, json: entityAsInstance(entity), headers };
+  }
+
+  /** What may be an entity (an id with @) is purged in any state. */
+  #purge(row: InstanceView | undefined, id: string): ManagementResponse {
+    const maybeEntity = id.startsWith('@');
+    if (!row && !maybeEntity) return NOT_FOUND;
+    if (row && !maybeEntity && !TERMINAL.has(row.status)) {
+      return {
+        status: 412,
+        json: `Only orchestrations in a terminal state can be purged, but the orchestration with instance ID ${id} has status ${row.status}`,
+      };
     }
-    const document = statusDocument(row, flag(request, 'showInput', true));
-    if (flag(request, 'showHistory', false)) {
-      const events = store.history(id).map((piece): HistoryEvent => JSON.parse(piece));
+    return { status: 200, json: { instancesDeleted: this.#engine.purge([id]) } };
+  }
+
+  #status(request: Request, row: InstanceView): ManagementResponse {
+    const { parameters } = request;
+    const document = statusDocument(row, parameters.flag('showInput', true));
+    if (parameters.flag('showHistory', false)) {
+      const events = this.#engine.store.history(row.id).map((piece): HistoryEvent => JSON.parse(piece));
       // The extension indexes scheduling events by their id and cannot show two of them with the same one.
       const twice = scheduledTwice(row);
-      if (twice !== undefined) return { status: 400, json: sameKey(twice) };
+      if (twice !== undefined) {
+        const text = `An item with the same key has already been added. Key: TaskScheduled_${twice}`;
+        return { status: 400, json: refusal(INCORRECT_ARGUMENT, text, 'System.ArgumentException') };
+      }
       if (row.events > 0 || TERMINAL.has(row.status))
-        document['historyEvents'] = historyDocument(events, flag(request, 'showHistoryOutput', false));
+        document['historyEvents'] = historyDocument(events, parameters.flag('showHistoryOutput', false));
     }
     if (!TERMINAL.has(row.status))
       return { status: 202, json: document, headers: { Location: request.url, 'Retry-After': '5' } };
-    return {
-      status: row.status === 'Failed' && flag(request, 'returnInternalServerErrorOnFailure', false) ? 500 : 200,
-      json: document,
-    };
+    const isError = row.status === 'Failed' && parameters.flag('returnInternalServerErrorOnFailure', false);
+    return { status: isError ? 500 : 200, json: document };
   }
 
-  #filter(request: ManagementRequest, limit: number): InstanceFilter {
-    const time = (name: string): number | undefined => {
-      const text = request.query.get(name);
-      if (text === null || text === '') return undefined;
-      const value = Date.parse(text);
-      if (Number.isNaN(value)) throw new BadRequest(`'${name}' is not a time: ${text}`);
-      return value;
-    };
-    const statuses = request.query
-      .getAll('runtimeStatus')
-      .flatMap((text) => text.split(','))
-      .map((text) => text.trim());
-    const known = statuses.filter((status) => KNOWN_STATUSES.has(status));
+  #filter({ parameters, continuation }: Request, limit: number): InstanceFilter {
     return {
-      prefix: request.query.get('instanceIdPrefix') ?? undefined,
-      statuses: known.length > 0 ? known : undefined,
-      createdFrom: time('createdTimeFrom'),
-      createdTo: time('createdTimeTo'),
-      startAt: startOf(request.continuation),
+      prefix: parameters.text('instanceIdPrefix'),
+      statuses: parameters.statuses('runtimeStatus'),
+      createdFrom: parameters.time('createdTimeFrom'),
+      createdTo: parameters.time('createdTimeTo'),
+      startAt: startOf(continuation),
       limit,
     };
   }
 
-  #collection(request: ManagementRequest): ManagementResponse {
+  #collection(request: Request): ManagementResponse {
     if (request.method === 'GET') {
-      const top = Math.max(1, Number(request.query.get('top') ?? PAGE) || PAGE);
+      const top = pageSize(request);
       const filter = this.#filter(request, top + 1);
-      const rows = this.#listed(filter, flag(request, 'showInput', true));
+      const rows = this.#listed(filter, request.parameters.flag('showInput', true));
       return {
         status: 200,
         json: rows.slice(0, top).map((row) => row.document),
@@ -220,7 +212,7 @@ export class ManagementApi {
       };
     }
     if (request.method !== 'DELETE') return NOT_FOUND;
-    if (!request.query.get('createdTimeFrom'))
+    if (request.parameters.time('createdTimeFrom') === undefined)
       return { status: 400, json: "Please provide value for 'createdTimeFrom' parameter." };
     const ids = this.#engine.store
       .list(this.#filter(request, 1_000_000))
@@ -247,147 +239,139 @@ export class ManagementApi {
     return all.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  #operation(
-    request: ManagementRequest,
-    id: string,
-    operation: string,
-    eventName: string | undefined,
-  ): ManagementResponse {
-    const engine = this.#engine;
-    const row = engine.store.view(id);
-    // A blank at the end is not kept (host-recordings, durable).
-    const reason = request.query.get('reason')?.trimEnd() ?? null;
-    if (operation === 'restart' || operation === 'restartWithOptions')
-      return this.#restart(request, row, id, operation);
-    if (operation === 'raiseEvent' && eventName !== undefined) return this.#raise(request, row, id, eventName);
+  async #operation(request: Request, id: string, operation: string): Promise<ManagementResponse> {
+    const row = this.#engine.store.view(id);
+    if (operation === 'restart' || operation === 'restartwithoptions')
+      return this.#restart(request, row, id, operation === 'restartwithoptions');
     if (!['terminate', 'suspend', 'resume', 'rewind'].includes(operation)) return NOT_FOUND;
-    if (!row)
-      return operation === 'rewind'
-        ? { status: 404, json: `No orchestration with instance ID "$${id}" found.` }
-        : NOT_FOUND;
-    if (operation === 'rewind') {
-      if (row.status !== 'Failed') {
-        return {
-          status: 412,
-          json: `This orchestration has status ${row.status}, but only orchestrations in the "Failed" state can be rewound.`,
-        };
-      }
-      engine.rewind(row, reason);
-      return { status: 202 };
-    }
+    // A blank at the end is not kept (host-recordings, durable).
+    const reason = request.parameters.text('reason')?.trimEnd() ?? null;
+    if (operation === 'rewind') return this.#rewind(row, id, reason);
+    if (!row) return NOT_FOUND;
     if (TERMINAL.has(row.status)) return { status: 410 };
-    const impossible =
-      (operation === 'suspend' && row.status === 'Suspended') || (operation === 'resume' && row.status === 'Running');
-    if (impossible)
+    const isSuspended = row.status === 'Suspended';
+    if ((operation === 'suspend' && isSuspended) || (operation === 'resume' && !isSuspended))
       return {
         status: 500,
         json: hostError(
           `Cannot ${operation} the orchestration instance ${id} because instance is in the ${row.status} state.`,
         ),
       };
-    if (operation === 'terminate') engine.terminate(id, reason);
-    else if (operation === 'suspend') engine.suspend(id, reason);
-    else engine.resume(id, reason);
+    if (operation === 'terminate') this.#engine.terminate(id, reason);
+    else if (operation === 'suspend') this.#engine.suspend(id, reason);
+    else this.#engine.resume(id, reason);
     return { status: 202 };
   }
 
-  #raise(request: ManagementRequest, row: InstanceView | undefined, id: string, eventName: string): ManagementResponse {
-    if (!/^application\/json\b/i.test(request.contentType ?? ''))
+  #rewind(row: InstanceView | undefined, id: string, reason: string | null): ManagementResponse {
+    if (!row) return { status: 404, json: `No orchestration with instance ID "$${id}" found.` };
+    if (row.status !== 'Failed') {
+      return {
+        status: 412,
+        json: `This orchestration has status ${row.status}, but only orchestrations in the "Failed" state can be rewound.`,
+      };
+    }
+    this.#engine.rewind(row, reason);
+    return { status: 202 };
+  }
+
+  /** The instance is looked at before the content. */
+  #raise(request: Request, id: string, eventName: string): ManagementResponse {
+    const row = this.#engine.store.view(id);
+    if (!row) return NOT_FOUND;
+    if (TERMINAL.has(row.status)) return { status: 410 };
+    if (mediaType(request.contentType) !== 'application/json')
       return { status: 400, json: { Message: 'Only application/json request content is supported' } };
     const json = tryCompact(request.body);
     if (json === undefined) return { status: 400, json: invalidJson(request.body) };
-    if (!row) return NOT_FOUND;
-    if (TERMINAL.has(row.status)) return { status: 410 };
     this.#engine.raiseEvent(id, eventName, json);
     return { status: 202 };
   }
 
-  #restart(
-    request: ManagementRequest,
+  async #restart(
+    request: Request,
     row: InstanceView | undefined,
     id: string,
-    operation: string,
-  ): ManagementResponse {
-    if (!row)
-      return {
-        status: 400,
-        json: {
-          Message: 'InstanceId does not match a valid orchestration instance.',
-          ExceptionMessage: `No instance with ID '${id}' was found. (Parameter 'instanceId')`,
-          ExceptionType: 'System.ArgumentException',
-          StackTrace: null,
-        },
-      };
-    if (operation === 'restartWithOptions' && !request.query.get('newInstanceId'))
-      throw new BadRequest('A new orchestration instance ID must be provided.');
-    const fresh = flag(request, 'restartWithNewInstanceId', true);
-    const wanted = request.query.get('newInstanceId') ?? undefined;
-    const instanceId = wanted ?? (fresh ? undefined : id);
+    withOptions: boolean,
+  ): Promise<ManagementResponse> {
+    const { parameters } = request;
+    if (!row) {
+      const text = `No instance with ID '${id}' was found. (Parameter 'instanceId')`;
+      const message = 'InstanceId does not match a valid orchestration instance.';
+      return { status: 400, json: refusal(message, text, 'System.ArgumentException') };
+    }
+    const wanted = parameters.text('newInstanceId') ?? '';
+    if (withOptions && wanted === '') throw new BadRequest('A new orchestration instance ID must be provided.');
+    const own = parameters.flag('restartWithNewInstanceId', true) ? undefined : id;
     const result = this.#engine.startInstance({
       name: row.name,
-      instanceId,
+      instanceId: wanted === '' ? own : wanted,
       inputJson: row.input,
-      version: request.query.get('version') ?? row.version ?? undefined,
+      version: parameters.text('version') ?? row.version ?? undefined,
       source: id,
     });
-    if (!result.ok) {
-      return {
-        status: 409,
-        json: {
-          Message: 'A non-terminal instance with this instance ID already exists.',
-          ExceptionMessage: `An Orchestration instance with the status ${result.status} already exists.`,
-          ExceptionType: 'DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException',
-          StackTrace: null,
-        },
-      };
-    }
-    return this.#accepted(request, result.id);
+    if (result.ok) return this.#started(request, result.id);
+    const message = 'A non-terminal instance with this instance ID already exists.';
+    const text = `An Orchestration instance with the status ${result.status} already exists.`;
+    return {
+      status: 409,
+      json: refusal(message, text, 'DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException'),
+    };
   }
 
-  #entities(request: ManagementRequest, name: string, key: string | undefined): ManagementResponse {
-    const { store, functions } = this.#engine;
-    if (key === undefined) {
-      if (request.method !== 'GET') return NOT_FOUND;
-      const prefix = name === '' ? '@' : `@${name.toLowerCase()}@`;
-      const top = Math.max(1, Number(request.query.get('top') ?? PAGE) || PAGE);
-      const withState = flag(request, 'fetchState', false);
-      const from = startOf(request.continuation) ?? '';
-      const rows = store.entities(prefix).filter((row) => row.present === 1 && row.state !== null && row.id >= from);
-      return {
-        status: 200,
-        json: rows.slice(0, top).map((row) => entityDocument(row, withState)),
-        headers: { 'x-ms-continuation-token': tokenOf(rows[top]?.id) },
-      };
-    }
-    if (request.method === 'GET') {
-      const row = store.entity(entityId(name, key === '$' ? '' : key));
-      return row?.present === 1 ? { status: 200, json: shownValue(row.state) } : NOT_FOUND;
-    }
-    if (request.method === 'DELETE') {
-      this.#engine.signalEntity(entityId(name, key), 'delete', null);
-      return { status: 202 };
-    }
-    if (request.method !== 'POST') return NOT_FOUND;
+  #entities(request: Request, name: string, key: string): ManagementResponse {
+    if (request.method === 'GET') return key === '' ? this.#listEntities(request, name) : this.#readEntity(name, key);
+    if (request.method !== 'POST' && request.method !== 'DELETE') return NOT_FOUND;
+    if (name === '')
+      throw new BadRequest(
+        "Invalid entity id: entity name must not be a null or empty string. (Parameter 'entityName')",
+      );
+    const operation = request.method === 'DELETE' ? 'delete' : (request.parameters.text('op') ?? '');
+    const input = operationInput(request);
+    const { functions } = this.#engine;
     if (functions.find('entity', name) === undefined)
       throw new BadRequest(unknownFunction('entity', name, functions.names('entity')));
-    let json = request.body === '' ? null : (tryCompact(request.body) ?? null);
-    if (json === null && request.body !== '') {
-      if (/json/i.test(request.contentType ?? 'application/json'))
-        throw new BadRequest(`Could not parse JSON content: ${jsonError(request.body)}`);
-      json = JSON.stringify(request.body);
-    }
-    this.#engine.signalEntity(entityId(name, key), request.query.get('op') ?? '', json);
+    this.#engine.signalEntity(entityId(name, key), operation, input);
     return { status: 202 };
+  }
+
+  #readEntity(name: string, key: string): ManagementResponse {
+    const row = this.#engine.store.entity(entityId(name, key === '$' ? '' : key));
+    return row?.present === 1 ? { status: 200, json: shownValue(row.state) } : NOT_FOUND;
+  }
+
+  #listEntities(request: Request, name: string): ManagementResponse {
+    const { parameters } = request;
+    const prefix = name === '' ? '@' : `@${name.toLowerCase()}@`;
+    const top = pageSize(request);
+    const withState = parameters.flag('fetchState', false);
+    const from = startOf(request.continuation) ?? '';
+    const since = parameters.time('lastOperationTimeFrom') ?? 0;
+    const until = parameters.time('lastOperationTimeTo') ?? Number.POSITIVE_INFINITY;
+    const rows = this.#engine.store
+      .entities(prefix)
+      .filter((row) => row.present === 1 && row.state !== null && row.id >= from)
+      .filter((row) => row.updated >= since && row.updated <= until);
+    return {
+      status: 200,
+      json: rows.slice(0, top).map((row) => entityDocument(row, withState)),
+      headers: { 'x-ms-continuation-token': tokenOf(rows[top]?.id) },
+    };
   }
 }
 
-/** The token of a page names the first id of the next one; empty on the last page. */
-function tokenOf(next: string | undefined): string {
-  return next === undefined ? '' : Buffer.from(next, 'utf8').toString('base64');
+/** Input of an entity operation as JSON text; a body that is not declared as JSON is a text. */
+function operationInput(request: Request): string | null {
+  if (request.body === '') return null;
+  if (mediaType(request.contentType) !== 'application/json') return JSON.stringify(request.body);
+  const json = tryCompact(request.body);
+  if (json === undefined) throw new BadRequest(`Could not parse JSON content: ${jsonError(request.body)}`);
+  return json;
 }
 
-function startOf(token: string | undefined): string | undefined {
-  return token === undefined ? undefined : Buffer.from(token, 'base64').toString('utf8');
+function pageSize(request: Request): number {
+  const top = request.parameters.number('top') ?? PAGE;
+  return Number.isInteger(top) ? Math.max(1, top) : PAGE;
 }
 
 function entityDocument(row: { id: string; updated: number; state: string | null }, withState: boolean): unknown {
@@ -400,32 +384,6 @@ function entityDocument(row: { id: string; updated: number; state: string | null
   };
 }
 
-function flag(request: ManagementRequest, name: string, otherwise: boolean): boolean {
-  const text = request.query.get(name);
-  return text === null ? otherwise : text.toLowerCase() === 'true';
-}
-
-function tryCompact(text: string): string | undefined {
-  try {
-    return JSON.stringify(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-/** What the extension's JSON reader says about a text; the two recorded cases, else what this platform's reader says. */
-function jsonError(text: string): string {
-  if (text === '') return "Error reading JToken from JsonReader. Path '', line 0, position 0.";
-  if (/^\s*\{\s*\w+$/.test(text))
-    return `Unexpected end while parsing unquoted property name. Path '', line 1, position ${text.length}.`;
-  try {
-    JSON.parse(text);
-    return '';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
 /** Number of the event that the real engine has written a second time for a non-deterministic orchestration. */
 function scheduledTwice(row: InstanceView): string | undefined {
   const match =
@@ -433,31 +391,4 @@ function scheduledTwice(row: InstanceView): string | undefined {
       row.output ?? '',
     );
   return match?.[1];
-}
-
-function sameKey(number: string): object {
-  return {
-    Message: 'One or more of the arguments submitted is incorrect',
-    ExceptionMessage: `An item with the same key has already been added. Key: TaskScheduled_${number}`,
-    ExceptionType: 'System.ArgumentException',
-    StackTrace: null,
-  };
-}
-
-function invalidJson(text: string): object {
-  return {
-    Message: 'Invalid JSON content',
-    ExceptionMessage: jsonError(text),
-    ExceptionType: 'Newtonsoft.Json.JsonReaderException',
-    StackTrace: null,
-  };
-}
-
-function hostError(message: string): object {
-  return {
-    Message: 'Something went wrong while processing your request',
-    ExceptionMessage: message,
-    ExceptionType: 'System.InvalidOperationException',
-    StackTrace: null,
-  };
 }

@@ -1,5 +1,5 @@
 /** What a replay takes and gives, and the texts of its failures. */
-import { entityId, type Action, type HistoryEvent, type NewAction, type RetryOptions } from './events.ts';
+import { ACTION, entityId, type Action, type HistoryEvent, type NewAction, type RetryOptions } from './events.ts';
 
 /** History and code do not fit together; the message is the one the instance fails with. */
 export class NonDeterminismError extends Error {
@@ -45,11 +45,36 @@ export function retryOptionsOf(action: Action): RetryOptions {
   return action.retryOptions;
 }
 
+/** Longest interval between two attempts, in milliseconds. */
+export const MAX_RETRY_INTERVAL_MS = 6 * 86_400_000;
+
+/**
+ * Milliseconds from a failed attempt (1 for the first) to the next one. 0 when the engine gives up: `passedMs` since the first
+ * attempt have used up the time-out, or the interval itself is zero (a back-off coefficient or a maximum of 0).
+ */
+export function retryDelay(retry: RetryOptions, attempt: number, passedMs: number): number {
+  if (passedMs >= (retry.retryTimeoutInMilliseconds ?? Number.POSITIVE_INFINITY)) return 0;
+  const grown = retry.firstRetryIntervalInMilliseconds * (retry.backoffCoefficient ?? 1) ** (attempt - 1);
+  return Math.min(grown, retry.maxRetryIntervalInMilliseconds ?? MAX_RETRY_INTERVAL_MS);
+}
+
 /** An entity id with its name in lower case. */
 export function normalEntityId(id: string | null | undefined): string {
   const text = id ?? '';
   const second = text.indexOf('@', 1);
   return second < 0 ? text : entityId(text.slice(1, second), text.slice(second + 1));
+}
+
+/** What a task is, as far as the wire shows it. */
+export function taskKey(action: Action | undefined): string {
+  const { actionType, functionName, input, instanceId, fireAt, operation } = action ?? { actionType: -1 };
+  return JSON.stringify([actionType, functionName, input, instanceId, fireAt, operation]);
+}
+
+/** A task in the words of a warning. */
+export function describe(action: Action): string {
+  if (action.actionType === ACTION.CreateTimer) return `the timer for ${String(action.fireAt)}`;
+  return `'${action.functionName ?? action.instanceId ?? 'a task'}'`;
 }
 
 const KIND_TEXT = {

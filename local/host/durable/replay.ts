@@ -18,7 +18,11 @@ import {
   NonDeterminismError,
   nonDeterminismText,
   normalEntityId,
+  describe,
+  MAX_RETRY_INTERVAL_MS,
+  retryDelay,
   retryOptionsOf,
+  taskKey,
   type ReplayOptions,
   type ReplayResult,
 } from './replay-types.ts';
@@ -38,7 +42,7 @@ const REQUEST_TYPE =
   'Microsoft.Azure.WebJobs.Extensions.DurableTask.RequestMessage, Microsoft.Azure.WebJobs.Extensions.DurableTask';
 const ENTITY_ID_TYPE =
   'Microsoft.Azure.WebJobs.Extensions.DurableTask.EntityId, Microsoft.Azure.WebJobs.Extensions.DurableTask';
-const MAX_RETRY_INTERVAL_MS = 6 * DAY_MS;
+const DEFAULT_HTTP_POLL_MS = 30_000;
 
 type Unnumbered = NewAction extends infer A ? (A extends NewAction ? Omit<A, 'id'> : never) : never;
 
@@ -129,7 +133,7 @@ class Replay {
     const key = name.toLowerCase();
     const hear = (event: HistoryEvent): void => {
       if (event.Name !== name)
-        this.#trap(
+        this.trap(
           'event-case',
           `the event '${event.Name ?? ''}' was consumed by the waiter for '${name}': the engine ignores case, the SDK does not and waits on`,
         );
@@ -170,26 +174,20 @@ class Replay {
         if (ok) return this.#settle(node, true);
         attempt++;
         if (this.#leftEarly > 0) this.#drifted = true;
-        // One more timer, due at once, follows the last attempt; the SDK waits for exactly that timer before it throws.
-        if (attempt >= retry.maxNumberOfAttempts) {
-          this.timer(this.#now, () => this.#settle(node, false));
-          return;
-        }
-        const limit = retry.retryTimeoutInMilliseconds;
-        if (limit !== undefined && this.#now >= first + limit) {
-          this.#trap(
-            'retry-timeout',
-            'the retry time-out has passed: the SDK waits for a timer that never comes, the instance stays Running',
-          );
+        const delay = retryDelay(retry, attempt, this.#now - first);
+        if (delay === 0) {
+          this.trap('retry-timeout', 'the engine gives up without the timer that the SDK waits for: it stays Running');
           return this.#settle(node, false);
         }
-        const delay = retry.firstRetryIntervalInMilliseconds * (retry.backoffCoefficient ?? 1) ** (attempt - 1);
-        this.timer(this.#now + Math.min(delay, retry.maxRetryIntervalInMilliseconds ?? MAX_RETRY_INTERVAL_MS), run);
+        // One more timer, due at once, follows the last attempt; the SDK waits for exactly that timer before it throws.
+        if (attempt < retry.maxNumberOfAttempts) this.timer(this.#now + delay, run);
+        else this.timer(this.#now, () => this.#settle(node, false));
       });
     run();
   }
 
-  #trap(trap: string, message: string): void {
+  /** Notes a named warning. */
+  trap(trap: string, message: string): void {
     this.#traps.push({ trap, message });
   }
 
@@ -205,7 +203,7 @@ class Replay {
       reason = 'its retry options are invalid (at least one attempt, intervals up to six days)';
     }
     if (reason === undefined) return false;
-    this.#trap(
+    this.trap(
       'not-scheduled',
       `'${action.functionName ?? action.instanceId ?? ''}' was not scheduled: ${reason}. The real engine swallows this and the instance stays Running`,
     );
@@ -236,7 +234,7 @@ class Replay {
         this.#waitForEvent(action.externalEventName ?? '', () => this.#settle(node, true));
         break;
       case ACTION.CallHttp:
-        awaitHttp(this, action, this.#options.httpPollMs ?? 30_000, listener);
+        awaitHttp(this, action, this.#options.httpPollMs ?? DEFAULT_HTTP_POLL_MS, listener);
         break;
       case ACTION.ContinueAsNew:
         // The first of several calls wins (durable-recordings, 07).
@@ -258,7 +256,8 @@ class Replay {
   }
 
   #issueChild(action: Action, listener: Listener): void {
-    const instanceId = action.instanceId ?? undefined;
+    const asked = action.instanceId ?? '';
+    const instanceId = asked.trim() === '' ? undefined : asked;
     const version = action.version ?? undefined;
     this.issue({ kind: 'sub', name: action.functionName ?? '', input: action.input, instanceId, version }, listener);
   }
@@ -302,7 +301,7 @@ class Replay {
     for (const action of list) {
       const before = this.#losers.get(taskKey(action));
       if (before?.done === false && action.actionType !== ACTION.WaitForExternalEvent)
-        this.#trap(
+        this.trap(
           'task-used-twice',
           `${describe(action)} was part of an earlier Task.any and seems to be yielded again in another compound: it is scheduled a second time and results may go to the wrong calls`,
         );
@@ -330,8 +329,13 @@ class Replay {
     switch (action.actionType) {
       case ACTION.CallEntity: {
         const id = this.#requestId();
-        this.#send(normalEntityId(action.instanceId), 'op', this.#request(id, { op: action.operation, ...input }));
-        return this.#waitForEvent(id, () => this.#settle(node, true));
+        const target = normalEntityId(action.instanceId);
+        const giveBack = this.#useLock(target);
+        this.#send(target, 'op', this.#request(id, { op: action.operation, ...input }));
+        return this.#waitForEvent(id, () => {
+          giveBack();
+          this.#settle(node, true);
+        });
       }
       case ACTION.SignalEntity:
       case ACTION.ScheduledSignalEntity:
@@ -365,13 +369,22 @@ class Replay {
     }
   }
 
+  /** A locked entity that is being called goes to the end of the list; locks are released in that order (durable-recordings, 11b). */
+  #useLock(target: string): () => void {
+    const held = this.#locks?.entities;
+    const at = held?.indexOf(target) ?? -1;
+    if (!held || at < 0) return () => {};
+    held.splice(at, 1);
+    return () => void held.push(target);
+  }
+
   #runNext(): void {
     for (let action = this.#actions[this.#cursor]; action; action = this.#actions[this.#cursor]) {
       // Nothing that follows continueAsNew is looked at (durable-recordings, 07).
       if (this.#continueAsNew) break;
       if (this.#drifted) {
         this.#drifted = false;
-        this.#trap(
+        this.trap(
           'retry-in-all',
           'Task.all was left at a failure while a sibling was still retrying: the ids of both sides drift apart and the next call may get the result of that retry',
         );
@@ -410,7 +423,7 @@ class Replay {
     // Waiters of one name are a stack, the last one is served first (durable-recordings, 08).
     const list = this.#waiters.get(key);
     if ((list?.length ?? 0) > 1)
-      this.#trap(
+      this.trap(
         'event-order',
         `several waiters for '${event.Name ?? ''}': the one that was created last gets the event`,
       );
@@ -463,17 +476,6 @@ class Replay {
       default:
     }
   }
-}
-
-/** What a task is, as far as the wire shows it. */
-function taskKey(action: Action | undefined): string {
-  const { actionType, functionName, input, instanceId, fireAt, operation } = action ?? { actionType: -1 };
-  return JSON.stringify([actionType, functionName, input, instanceId, fireAt, operation]);
-}
-
-function describe(action: Action): string {
-  if (action.actionType === ACTION.CreateTimer) return `the timer for ${String(action.fireAt)}`;
-  return `'${action.functionName ?? action.instanceId ?? 'a task'}'`;
 }
 
 /**

@@ -175,7 +175,8 @@ describe('the management API', () => {
     expect(await (await manage(host, 'DELETE', 'instances/l0')).json()).toEqual({ instancesDeleted: 1 });
     expect((await manage(host, 'GET', 'instances/l0')).status).toBe(404);
     expect((await start(host, 'fanOut', 'l1', { n: 2 })).status).toBe(202);
-    expect((await start(host, 'fanOut', 'wait', { n: 2 }, '?timeout=5')).status).toBe(200);
+    expect((await start(host, 'fanOut', 'wait', { n: 2 }, '?timeout=5&pollingInterval=1')).status).toBe(200);
+    expect((await start(host, 'fanOut', 'no-wait', { n: 2 }, '?timeout=5')).status).toBe(202);
   });
 
   test('rewinds a failed instance in place', async () => {

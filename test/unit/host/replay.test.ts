@@ -134,6 +134,103 @@ describe('replay', () => {
     ]);
   });
 
+  const retrying = (retry: object): Action => ({
+    ...activity('a'),
+    actionType: ACTION.CallActivityWithRetry,
+    retryOptions: { firstRetryIntervalInMilliseconds: 1000, maxNumberOfAttempts: 2, ...retry },
+  });
+  const failedOnce = [
+    ...begin,
+    event(EVENT.TaskScheduled, { Name: 'a' }, 0),
+    event(EVENT.OrchestratorStarted, { Timestamp: at(9) }),
+    event(EVENT.TaskFailed, { TaskScheduledId: 0, Reason: 'no', Details: '' }),
+  ];
+
+  test.each([
+    ['the time-out has passed', { retryTimeoutInMilliseconds: 5000 }],
+    ['the time-out has passed after the last attempt', { retryTimeoutInMilliseconds: 5000, maxNumberOfAttempts: 1 }],
+    ['the longest interval is zero', { maxRetryIntervalInMilliseconds: 0 }],
+  ])('gives up without the closing timer of a retry when %s', (_name, retry) => {
+    const result = replay('i', 'e', [retrying(retry)], failedOnce);
+    expect(result).toMatchObject({ newActions: [], openTasks: 0, finished: true });
+    expect(result.traps.map((trap) => trap.trap)).toEqual(['retry-timeout']);
+  });
+
+  test('caps the delay of a retry, and closes the last one with a timer that is due at once', () => {
+    const due = (retry: object): unknown[] => replay('i', 'e', [retrying(retry)], failedOnce).newActions.slice();
+    expect(due({})).toEqual([{ kind: 'timer', id: 1, fireAt: Date.parse(at(10)) }]);
+    expect(due({ maxRetryIntervalInMilliseconds: 400 })).toMatchObject([{ fireAt: Date.parse(at(9)) + 400 }]);
+    expect(due({ maxNumberOfAttempts: 1 })).toMatchObject([{ fireAt: Date.parse(at(9)) }]);
+  });
+
+  test('gives a child with an empty id one of its own', () => {
+    const child: Action = { actionType: ACTION.CallSubOrchestrator, functionName: 'c', instanceId: '' };
+    expect(replay('i', 'e', [child], begin).newActions).toMatchObject([{ kind: 'sub', instanceId: undefined }]);
+  });
+
+  test('releases locks in the order in which their entities were last called', () => {
+    const call = (key: string): Action => ({ actionType: ACTION.CallEntity, instanceId: `@c@${key}`, operation: 'o' });
+    const lock: Action = {
+      actionType: ACTION.LockEntities,
+      lockSet: ['a', 'b', 'c'].map((key) => ({ name: 'C', key })),
+    };
+    const actions = [lock, call('b'), call('a'), { actionType: ACTION.ReleaseEntities }];
+    let history: HistoryEvent[] = begin;
+    const targets: string[] = [];
+    for (let turn = 0; turn < 4; turn++) {
+      const { newActions } = replay('i', 'e', actions, history);
+      for (const action of newActions) {
+        if (action.kind !== 'send') throw new Error(action.kind);
+        if (action.name === 'release') targets.push(action.target);
+        const { id } = action.payload as { id: string };
+        history = [
+          ...history,
+          event(EVENT.EventSent, { Name: action.name }, action.id),
+          event(EVENT.EventRaised, { Name: id, Input: '{}' }),
+        ];
+      }
+    }
+    expect(targets).toEqual(['@c@c', '@c@b', '@c@a']);
+  });
+
+  describe('of callHttp', () => {
+    const request = { method: 'POST', uri: 'http://a/b', content: 'x', headers: { 'X-Functions-Key': 'k', q: '1' } };
+    const answered = (headers: object, ...later: HistoryEvent[]): ReturnType<typeof replay> =>
+      replay(
+        'i',
+        'e',
+        [{ actionType: ACTION.CallHttp, httpRequest: request }, activity('next')],
+        [
+          ...begin,
+          event(EVENT.TaskScheduled, { Name: 'BuiltIn::HttpActivity' }, 0),
+          event(EVENT.TaskCompleted, {
+            TaskScheduledId: 0,
+            Result: JSON.stringify({ statusCode: 202, headers, content: '' }),
+          }),
+          ...later,
+        ],
+      );
+    const fired = [event(EVENT.TimerCreated, {}, 1), event(EVENT.TimerFired, { TimerId: 1 })];
+
+    test('waits as long as the answer says, then asks the other address without body and function key', () => {
+      expect(answered({ Location: '/c', 'Retry-After': '0' }).newActions).toMatchObject([
+        { fireAt: Date.parse(at(0)) },
+      ]);
+      expect(answered({ Location: '/c' }).newActions).toMatchObject([{ fireAt: Date.parse(at(30)) }]);
+      const poll = answered({ location: '/c', 'retry-after': '2' }, ...fired).newActions;
+      const input = { method: 'GET', uri: 'http://a/c', content: undefined, headers: { q: '1' } };
+      expect(poll).toMatchObject([{ kind: 'activity', input }]);
+    });
+
+    test('disagrees with the SDK about a 202 without Location, and about a date as Retry-After', () => {
+      expect(answered({}).newActions).toMatchObject([{ kind: 'timer', id: 1 }]);
+      expect(answered({}, ...fired).newActions).toMatchObject([{ id: 2, name: 'next' }]);
+      const dated = answered({ Location: '/c', 'Retry-After': 'Fri, 20 Nov 2026 22:06:03 GMT' });
+      expect(dated.newActions).toMatchObject([{ id: 1, name: 'next' }]);
+      expect(dated.traps.map((trap) => trap.trap)).toEqual(['http-poll']);
+    });
+  });
+
   test('gives every branch of a fan-out its own id, whatever order the results come in', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20 }), fc.array(fc.nat(), { maxLength: 20 }), (size, picks) => {
