@@ -120,7 +120,14 @@ export class EpisodeWriter {
   #timerDue(fireAt: number): number {
     if (this.#context.options.faithfulTimers !== true) return Math.max(1, Math.ceil(fireAt));
     // Some of the asked time has always passed before the real engine computes the delay: a whole second becomes none.
-    return this.#now + Math.max(0, Math.floor((fireAt - this.#now - 1) / 1000) * 1000);
+    const due = this.#now + Math.max(0, Math.floor((fireAt - this.#now - 1) / 1000) * 1000);
+    if (due < fireAt)
+      this.#context.traps.warn(
+        'retry-and-early-timers',
+        this.#row.id,
+        'a timer or retry fires up to a second before its time',
+      );
+    return due;
   }
 
   #recordChild(action: Extract<NewAction, { kind: 'sub' }>): void {
@@ -191,6 +198,15 @@ export class EpisodeWriter {
         'the code has returned, but tasks are still open (an un-cancelled timer or a losing activity): the instance stays Running until they end',
       );
     }
+    // Either side alone is through with its part.
+    if (state.isDone !== replayed.finished && replayed.openTasks === 0 && !replayed.suspended)
+      this.#context.traps.warn(
+        'waits-for-ever',
+        this.#row.id,
+        state.isDone
+          ? 'the code has returned, but the engine still waits for an event: the instance stays Running until one comes'
+          : 'the engine has nothing left to wait for, but the code has not ended: the instance stays Running unless an event wakes it',
+      );
     const paused = fresh.findLast(
       (event) => event.EventType === EVENT.ExecutionSuspended || event.EventType === EVENT.ExecutionResumed,
     );
@@ -230,6 +246,13 @@ export class EpisodeWriter {
         `its parent '${this.#row.parent}' cannot read this and fails with a non-determinism text`,
       );
     }
+    const left = unfinished(this.#live.events);
+    if (left > 0)
+      this.#context.traps.warn(
+        'terminate-leaves-children',
+        this.#row.id,
+        `${left} activities or children that it started go on; their results are dropped`,
+      );
     this.#end('Terminated', {
       output: reason === null ? null : JSON.stringify(reason),
       result: reason,
@@ -331,6 +354,16 @@ export class EpisodeWriter {
     const { parent, parent_exec, parent_task } = this.#row;
     if (parent !== null) this.#effects.post(parent, parent_exec, { ...event, TaskScheduledId: parent_task });
   }
+}
+
+/** Number of activities and children that have no result yet. */
+function unfinished(events: readonly HistoryEvent[]): number {
+  const answered = new Set(events.map((event) => event.TaskScheduledId));
+  return events.filter(
+    (event) =>
+      (event.EventType === EVENT.TaskScheduled || event.EventType === EVENT.SubOrchestrationInstanceCreated) &&
+      !answered.has(event.EventId),
+  ).length;
 }
 
 /** JSON of an activity's input: the SDK has already made a JSON text of a string (functions-host-protocol.md, 2.5). */

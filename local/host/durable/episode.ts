@@ -304,6 +304,12 @@ function commit(context: EpisodeContext, { row, live, rows, fresh, verdict }: Ou
       if (!hasEnded(verdict)) return writer.goOn(replayed, state, custom, fresh);
       if (replayed.continueAsNew && state.isDone) return writer.continueAsNew(replayed, custom);
       if (state.isDone) return writer.complete(state, custom, replayed);
+      if (state.error === undefined || state.error === '')
+        context.traps.warn(
+          'error-without-text',
+          row.id,
+          'it threw something without a message (a text, a number, null): its output is hard to read',
+        );
       return writer.fail(orchestrationFailure(row.name, state, verdict.thrown ?? ''), custom, replayed);
     });
   } catch (error) {

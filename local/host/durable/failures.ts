@@ -164,5 +164,5 @@ export function unknownFunction(
 export function customStatusError(json: string | null): string | undefined {
   const kilobytes = Math.floor(((json?.length ?? 0) * 2) / 1024);
   if (kilobytes <= 16) return undefined;
-  return `The UTF-16 size of the JSON-serialized payload must not exceed 16 KB. The current payload size is ${kilobytes} KB.`;
+  return `The UTF-16 size of the JSON-serialized payload must not exceed 16 KB. The current payload size is ${kilobytes.toLocaleString('en-US')} KB.`;
 }

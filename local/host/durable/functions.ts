@@ -27,9 +27,12 @@ export function isDurableClient(type: string): boolean {
   return /^(durableClient|orchestrationClient)$/i.test(type);
 }
 
+/** Message and stack as the real worker sends them: an Error with a message of its own as it is, other things as JSON. */
 function textOf(error: unknown): { message: string; stack: string } {
-  if (error instanceof Error) return { message: error.message, stack: error.stack ?? '' };
-  return { message: String(error), stack: '' };
+  if (error instanceof Error && Object.getOwnPropertyDescriptor(error, 'message')?.writable === true)
+    return { message: error.message, stack: error.stack ?? '' };
+  const message = typeof error === 'object' ? JSON.stringify(error) : String(error);
+  return { message, stack: `Error: ${message}` };
 }
 
 /** The extension writes booleans the .NET way, so a handler receives them as text (durable-recordings, 14). */

@@ -1,13 +1,20 @@
 import type { OrchestratorState } from './events.ts';
 
+/** Deeper values, and those that contain themselves, are left to JSON. */
+const DEEPEST = 100;
+
 /** True for a value that means the same before and after it has been written as JSON and read again. */
-function isPlain(value: unknown): boolean {
+function isPlain(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object') return value === undefined;
-  if (Array.isArray(value)) return value.every((item) => item !== undefined && isPlain(item));
+  if (depth > DEEPEST) return false;
+  if (Array.isArray(value)) return value.every((item) => item !== undefined && isPlain(item, depth + 1));
   const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlain);
+  return (
+    (prototype === Object.prototype || prototype === null) &&
+    Object.values(value).every((item) => isPlain(item, depth + 1))
+  );
 }
 
 /** Fields that hold values of the app; all others come from the SDK alone. */

@@ -6,6 +6,16 @@ const df = require('durable-functions');
 df.app.orchestration('ends', function* (context) { return context.df.getInput(); });
 df.app.orchestration('fails', function* () { throw new Error(''); });
 df.app.orchestration('waits', function* (context) { return yield context.df.waitForExternalEvent('go'); });
+const thrown = [{ message: 'm', code: 3 }, 5, new Error(), new (class extends Error { get message() { return 'own'; } })()];
+df.app.activity('throws', { handler: (index) => { throw thrown[index]; } });
+df.app.orchestration('catches', function* (context) {
+  const texts = [];
+  for (const index of thrown.keys()) {
+    try { yield context.df.callActivity('throws', index); } catch (error) { texts.push(error.message.split(' \\n ')[0]); }
+  }
+  return texts;
+});
+df.app.orchestration('round', function* () { const own = {}; own.own = own; return own; });
 df.app.entity('Bag', (context) => {
   if (context.df.operationName === 'twice') { context.df.return('a'); context.df.return('b'); }
   else context.df.setState({ op: context.df.operationName, input: context.df.getInput() ?? null });
@@ -148,6 +158,21 @@ describe('operations', () => {
     await waiting('again');
     expect((await call('POST', 'orchestrators/ends/again', '"new"'))[0]).toBe(202);
     expect((await waitFor(host, 'again')).output).toBe('new');
+  });
+});
+
+describe('values', () => {
+  test('what an activity throws reaches the orchestration as the worker sends it', async () => {
+    await start(host, 'catches', 'caught');
+    const texts = ['{"message":"m","code":3}', '5', '{}', '{}'];
+    expect((await waitFor(host, 'caught')).output).toEqual(
+      texts.map((text) => `Activity function 'throws' failed: ${text}`),
+    );
+  });
+
+  test('an output that contains itself fails with the words of JSON', async () => {
+    await start(host, 'round', 'round');
+    expect((await waitFor(host, 'round')).output).toContain('Converting circular structure to JSON');
   });
 });
 

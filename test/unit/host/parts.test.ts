@@ -185,6 +185,7 @@ describe('small rules', () => {
   test('a custom status of 8192 characters passes, 9000 do not', () => {
     expect(customStatusError(JSON.stringify('x'.repeat(8192)))).toBeUndefined();
     expect(customStatusError(JSON.stringify('x'.repeat(9000)))).toContain('The current payload size is 17 KB.');
+    expect(customStatusError(JSON.stringify('x'.repeat(600_000)))).toContain('size is 1,171 KB.');
   });
 
   test('retry delays are fixed, or double up to the maximum', () => {

@@ -43,6 +43,9 @@ o('waits', function* (c) { return yield c.df.waitForExternalEvent('never'); });
 o('child', function* (c) { return yield c.df.callActivity('slow', c.df.getInput()); });
 o('parentOfTerminated', function* (c) { return yield c.df.callSubOrchestrator('waits', undefined, 'the-child'); });
 o('sameIds', function* (c) { return yield c.df.Task.all([1, 2, 3].map((n) => c.df.callSubOrchestrator('child', n, 'same'))); });
+o('throwsNothing', function* (c) { yield c.df.callActivity('echo', 1); throw undefined; });
+o('throwsText', function* () { throw 'only a text'; });
+o('parentOfWaiting', function* (c) { return yield c.df.callSubOrchestrator('waits', undefined, 'left-alone'); });
 o('idInUse', function* (c) { return yield c.df.callSubOrchestrator('child', 1, c.df.getInput()); });
 o('random', function* (c) { yield c.df.callActivity('echo', Math.random()); return Math.random(); });
 `;
@@ -150,6 +153,27 @@ describe('behaviour of the real engine that bites is reproduced and named', () =
     await warned('non-determinism', 'pot');
   });
 
+  test('waits-for-ever: nothing was thrown, nothing is open, nothing happens', async () => {
+    await begin('throwsNothing', 'nothing');
+    await warned('waits-for-ever', 'nothing');
+    expect((await waitFor(host, 'nothing', (status) => status !== undefined)).runtimeStatus).toBe('Running');
+  });
+
+  test('error-without-text', async () => {
+    await begin('throwsText', 'text');
+    expect((await waitFor(host, 'text')).output).toContain('One or more errors occurred.');
+    await warned('error-without-text', 'text');
+  });
+
+  test('terminate-leaves-children: the child goes on', async () => {
+    await begin('parentOfWaiting', 'pow');
+    await waitFor(host, 'left-alone', (status) => status?.runtimeStatus === 'Running');
+    await manage(host, 'POST', 'instances/pow/terminate');
+    expect((await waitFor(host, 'pow')).output).toBeNull();
+    await warned('terminate-leaves-children', 'pow');
+    expect((await waitFor(host, 'left-alone', () => true)).runtimeStatus).toBe('Running');
+  });
+
   test('same-child-id: three children with one id run one after the other', async () => {
     await begin('sameIds', 'si');
     expect((await waitFor(host, 'si')).output).toEqual([1, 2, 3]);
@@ -182,7 +206,7 @@ test('every named warning has its section in docs/durable-traps.md', () => {
   const folder = path.join(ROOT, 'local/host');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const source = files.map((file) => readFileSync(path.join(folder, file), 'utf8')).join('\n');
-  const called = [...source.matchAll(/(?:\.warn|#trap)\(\s*'([a-z-]+)'/g)].map((match) => match[1] ?? '');
+  const called = [...source.matchAll(/\.(?:warn|trap)\(\s*'([a-z-]+)'/g)].map((match) => match[1] ?? '');
   const written = [...source.matchAll(/docs\/durable-traps\.md#([a-z-]+)/g)].map((match) => match[1] ?? '');
   const page = readFileSync(path.join(ROOT, 'docs/durable-traps.md'), 'utf8');
   const sections = new Set([...page.matchAll(/^## ([a-z-]+)$/gm)].map((match) => match[1]));
