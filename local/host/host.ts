@@ -94,6 +94,17 @@ function storeLimit(settings: NodeJS.ProcessEnv): number | undefined {
   return megabytes > 0 ? megabytes * 1_048_576 : undefined;
 }
 
+/** `HOST_TIMER_LIMITS`: seconds of the longest timer that is not cut into slices, and of a slice, e.g. `12,6`. */
+function timerLimits(settings: NodeJS.ProcessEnv): { longTimers?: { maximumMs: number; intervalMs: number } } {
+  const text = settings['HOST_TIMER_LIMITS'];
+  if (text === undefined || text === '') return {};
+  const match = /^(\d+),(\d+)$/.exec(text);
+  const [maximum, interval] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || interval === 0)
+    throw new HostConfigError(`HOST_TIMER_LIMITS is two numbers of seconds such as 12,6, not '${text}'.`);
+  return { longTimers: { maximumMs: maximum * 1000, intervalMs: interval * 1000 } };
+}
+
 async function loadApp(app: FunctionApp, log: Log): Promise<void> {
   try {
     await app.load();
@@ -159,6 +170,7 @@ function assemble(
       replaceRunning: durable.replaceRunning,
       strict: options.strict === true,
       faithfulTimers: options.faithfulTimers === true,
+      ...timerLimits(settings),
     },
     options.environment ?? systemEnvironment,
     log,

@@ -27,7 +27,7 @@ app.http('conformanceProbe', { methods: ['GET'], authLevel: 'anonymous', extraIn
 interface OracleOptions {
   readonly appFile: string;
   readonly durableTask: JsonObject;
-  /** Asked for by the driver of scenario 18b; this host keeps the real limits (docs/conformance.md). */
+  /** Limits of long timers for scenario 18b. */
   readonly timerLimits?: { maximumSeconds: number; intervalSeconds: number };
   app?: Json;
   /** Data folder; a restarted oracle takes over that of the killed one. */
@@ -70,7 +70,9 @@ export class Oracle {
     writeFileSync(path.join(folder, 'host.json'), JSON.stringify(hostJson));
     this.o.data ??= `${folder}-data`;
     mkdirSync(this.o.data, { recursive: true });
-    this.#host = await startHost({ app: folder, data: this.o.data });
+    const { timerLimits: limits } = this.o;
+    const env = limits ? { HOST_TIMER_LIMITS: `${limits.maximumSeconds},${limits.intervalSeconds}` } : {};
+    this.#host = await startHost({ app: folder, data: this.o.data, env });
     this.web = `${this.#origin}/runtime/webhooks/durabletask/`;
     // The SDK makes URLs from it when the driver uses a client of its own.
     process.env['WEBSITE_HOSTNAME'] = `127.0.0.1:${this.#host.port}`;

@@ -112,6 +112,8 @@ export interface EngineOptions {
   readonly maxEntityBatch: number;
   /** Sleep between polls of `callHttp` without a Retry-After header, in milliseconds; 30 seconds by default. */
   readonly httpPollMs?: number;
+  /** Longest timer that is not cut into slices (six days by default), and the length of a slice (three); milliseconds. */
+  readonly longTimers?: { readonly maximumMs: number; readonly intervalMs: number };
   /** A start replaces an instance that has not ended. */
   readonly replaceRunning?: boolean;
   /** Replay every finished orchestration once more and compare. */

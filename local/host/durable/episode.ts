@@ -17,10 +17,12 @@ import { Effects } from './effects.ts';
 import { freshlyHanded, handedEvent, type LiveExecution } from './executions.ts';
 import { createInstance } from './instances.ts';
 import { TERMINAL, type InboxRow, type InstanceRow } from './store.ts';
+import { timeSpanText } from '../core/invocation.ts';
 import { traceOf } from './trace.ts';
 import { judgeVersion } from './versions.ts';
 
 const DEFAULT_HTTP_POLL_MS = 30_000;
+const LONG_TIMERS = { maximumMs: 6 * 86_400_000, intervalMs: 3 * 86_400_000 };
 
 /** How the orchestrator's reply is to be recorded. */
 type Verdict =
@@ -147,7 +149,8 @@ function reconcile(row: InstanceRow, rows: readonly InboxRow[], context: Episode
 }
 
 /** The fields of the payload besides history and input, in the recorded order (durable-recordings/README.md, 2). */
-function payloadFields(row: InstanceRow, live: LiveExecution, httpPollMs = DEFAULT_HTTP_POLL_MS) {
+function payloadFields({ options }: EpisodeContext, row: InstanceRow, live: LiveExecution) {
+  const limits = options.longTimers ?? LONG_TIMERS;
   return {
     instanceId: row.id,
     isReplaying: live.events.length > 0,
@@ -155,9 +158,9 @@ function payloadFields(row: InstanceRow, live: LiveExecution, httpPollMs = DEFAU
     sourceInstanceId: row.source,
     upperSchemaVersion: 1,
     upperSchemaVersionNew: 3,
-    longRunningTimerIntervalDuration: '3.00:00:00',
-    maximumShortTimerDuration: '6.00:00:00',
-    defaultHttpAsyncRequestSleepTimeMillseconds: httpPollMs,
+    longRunningTimerIntervalDuration: timeSpanText(limits.intervalMs),
+    maximumShortTimerDuration: timeSpanText(limits.maximumMs),
+    defaultHttpAsyncRequestSleepTimeMillseconds: options.httpPollMs ?? DEFAULT_HTTP_POLL_MS,
   };
 }
 
@@ -168,7 +171,7 @@ function payloadText(
   fresh: readonly HistoryEvent[],
 ): string {
   const pieces = [...context.store.history(row.id), ...fresh.map((event) => JSON.stringify(event))];
-  const rest = JSON.stringify(payloadFields(row, live, context.options.httpPollMs));
+  const rest = JSON.stringify(payloadFields(context, row, live));
   return `{"history":[${pieces.join(',')}],"input":${context.store.input(row.id) ?? 'null'},${rest.slice(1)}`;
 }
 
@@ -184,7 +187,7 @@ function payloadObject(
     ...fresh.map((event) => freshlyHanded(handedEvent(event, event.IsPlayed))),
   ];
   const input: unknown = JSON.parse(context.store.input(row.id) ?? 'null');
-  const payload = { history, input, ...payloadFields(row, live, context.options.httpPollMs) };
+  const payload = { history, input, ...payloadFields(context, row, live) };
   // The SDK walks all enumerable values for times to convert; those of the history are converted already.
   return Object.defineProperty(payload, 'history', { enumerable: false });
 }
@@ -231,6 +234,7 @@ async function askOrchestrator(
     const options = {
       refuse: (action: Action) => refusal(context, row, action),
       httpPollMs: context.options.httpPollMs ?? DEFAULT_HTTP_POLL_MS,
+      ...(context.options.longTimers ?? LONG_TIMERS),
     };
     const replayed = replay(row.id, row.exec, actions, [...live.events, ...fresh], options);
     if (!state) return { kind: 'failed', failure: hostFailure(row.name, thrown ?? 'the function returned nothing') };

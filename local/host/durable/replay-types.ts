@@ -11,8 +11,8 @@ export interface ReplayOptions {
   /** Why something cannot be scheduled (unknown name, forbidden id), or undefined when it can. */
   readonly refuse?: (action: Action) => string | undefined;
   /** Longest timer that is not cut into slices, and the length of a slice; milliseconds. */
-  readonly maximumShortTimerMs?: number;
-  readonly longTimerIntervalMs?: number;
+  readonly maximumMs?: number;
+  readonly intervalMs?: number;
   /** Sleep between polls of `callHttp` without a Retry-After header; milliseconds. */
   readonly httpPollMs?: number;
 }

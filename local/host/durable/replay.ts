@@ -151,14 +151,14 @@ class Replay {
   /** Long timers run in slices; while one is in long mode every slice is at most one interval (durable-recordings/README.md, 2.4). */
   #createTimer(action: Action, node: TaskNode): void {
     const fireAt = typeof action.fireAt === 'number' ? action.fireAt : Date.parse(action.fireAt ?? '');
-    const interval = this.#options.longTimerIntervalMs ?? 3 * DAY_MS;
+    const interval = this.#options.intervalMs ?? 3 * DAY_MS;
     let id: number | undefined;
     const slice = (): void => {
       const left = fireAt - this.#now;
       if (left <= 0) return this.#settle(node, true);
       id = this.timer(left > interval ? this.#now + interval : fireAt, slice);
     };
-    if (fireAt - this.#now > (this.#options.maximumShortTimerMs ?? 6 * DAY_MS)) slice();
+    if (fireAt - this.#now > (this.#options.maximumMs ?? 6 * DAY_MS)) slice();
     else id = this.timer(fireAt, () => this.#settle(node, true));
     if (action.isCanceled === true) {
       if (id !== undefined) this.#open.delete(id);

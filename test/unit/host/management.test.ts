@@ -15,6 +15,11 @@ df.app.orchestration('catches', function* (context) {
   }
   return texts;
 });
+df.app.orchestration('naps', function* (context) {
+  yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 1200));
+  return yield context.df.callActivity('says', 'after');
+});
+df.app.activity('says', { handler: (text) => text });
 df.app.orchestration('round', function* () { const own = {}; own.own = own; return own; });
 df.app.entity('Bag', (context) => {
   if (context.df.operationName === 'twice') { context.df.return('a'); context.df.return('b'); }
@@ -34,6 +39,7 @@ beforeAll(async () => {
       'main.js': MAIN,
       'host.json': JSON.stringify({ version: '2.0', extensions: { durableTask: settings } }),
     }),
+    { env: { HOST_TIMER_LIMITS: '0,1' } },
   );
 });
 afterAll(async () => void (await host.end()));
@@ -159,6 +165,13 @@ describe('operations', () => {
     expect((await call('POST', 'orchestrators/ends/again', '"new"'))[0]).toBe(202);
     expect((await waitFor(host, 'again')).output).toBe('new');
   });
+});
+
+test('HOST_TIMER_LIMITS cuts a shorter timer into slices, and what follows still gets its own result', async () => {
+  await start(host, 'naps', 'naps');
+  expect((await waitFor(host, 'naps')).output).toBe('after');
+  const [, body] = await call('GET', 'instances/naps?showHistory=true');
+  expect(body.historyEvents.filter((event: any) => event.EventType === 'TimerFired')).toHaveLength(2);
 });
 
 describe('values', () => {
