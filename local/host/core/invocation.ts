@@ -15,6 +15,8 @@ export interface InvocationInput {
   readonly lazyMetadata?: () => Readonly<Record<string, TypedData>>;
   /** W3C trace context of the caller; empty without one, as on a real host without telemetry. */
   readonly trace?: { readonly traceParent: string; readonly traceState: string } | undefined;
+  /** Trace context that only the span of this invocation continues; the function does not see it. */
+  readonly caller?: { readonly traceParent: string; readonly traceState: string } | undefined;
   /** Return what the function returned, not the library's conversion of it. */
   readonly raw?: boolean;
   /** The same for all tries of one delivery; a new one is made when absent. */
@@ -122,7 +124,7 @@ export class Invoker {
     const duration = (): string => `Duration=${Math.round(performance.now() - started)}ms`;
     try {
       const attributes = { 'faas.name': fn.name, 'faas.invocation_id': invocationId, 'faas.trigger': fn.trigger.type };
-      const span = { name: `Functions.${fn.name}`, attributes, trace: input.trace };
+      const span = { name: `Functions.${fn.name}`, attributes, trace: input.trace ?? input.caller };
       const response = await inSpan(span, async () =>
         this.#withTimeout(fn, this.#run(fn, input, invocationId), limited),
       );

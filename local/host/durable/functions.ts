@@ -1,4 +1,5 @@
 /** The durable functions of a loaded app, driven through its library (functions-host-protocol.md, 2.1, 2.5 and 2.6). */
+import { format } from 'node:util';
 import type { RegisteredFunction } from '../core/function-app.ts';
 import type { Invoker } from '../core/invocation.ts';
 import { plainValue, type TypedData } from '../core/protocol.ts';
@@ -31,7 +32,7 @@ export function isDurableClient(type: string): boolean {
 function textOf(error: unknown): { message: string; stack: string } {
   if (error instanceof Error && Object.getOwnPropertyDescriptor(error, 'message')?.writable === true)
     return { message: error.message, stack: error.stack ?? '' };
-  const message = typeof error === 'object' ? JSON.stringify(error) : String(error);
+  const message = typeof error === 'object' ? JSON.stringify(error) : format('%s', error);
   return { message, stack: `Error: ${message}` };
 }
 

@@ -153,7 +153,7 @@ export class ManagementApi {
     const entity = store.entity(id);
     if (!entity) return NOT_FOUND;
     const headers = { Location: request.url.replaceAll('%40', '@'), 'Retry-After': '5' };
-    return { status: 202, json: entityAsInstance(entity), headers };
+    return { status: 202, json: entityAsInstance(entity, request.parameters.flag('showInput', true)), headers };
   }
 
   /** What may be an entity (an id with @) is purged in any state. */
@@ -235,7 +235,7 @@ export class ManagementApi {
         row.created >= (filter.createdFrom ?? 0) &&
         row.created <= (filter.createdTo ?? Number.POSITIVE_INFINITY),
     );
-    const all = [...instances, ...shown.map((row) => ({ id: row.id, document: entityAsInstance(row) }))];
+    const all = [...instances, ...shown.map((row) => ({ id: row.id, document: entityAsInstance(row, showInput) }))];
     return all.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -328,6 +328,10 @@ export class ManagementApi {
       );
     const operation = request.method === 'DELETE' ? 'delete' : (request.parameters.text('op') ?? '');
     const input = operationInput(request);
+    const odd = Array.from(key).some((character) => '/\\#?'.includes(character) || character < ' ');
+    // The extension has mixed up text and name of the parameter.
+    if (odd)
+      throw new BadRequest("entityKey (Parameter 'Entity keys must not contain /, \\, #, ?, or control characters.')");
     const { functions } = this.#engine;
     if (functions.find('entity', name) === undefined)
       throw new BadRequest(unknownFunction('entity', name, functions.names('entity')));

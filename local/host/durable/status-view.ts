@@ -32,14 +32,28 @@ export function statusDocument(row: InstanceView, showInput: boolean): Record<st
   };
 }
 
-/** An entity as the listing of instances shows it. */
-export function entityAsInstance(row: EntityRow): Record<string, unknown> {
+/** An entity as the listing of instances shows it; its input is the state of the scheduler, as far as there is one here. */
+export function entityAsInstance(row: EntityRow, showInput: boolean): Record<string, unknown> {
+  const waiting = JSON.parse(row.queue) as unknown[];
+  const lock = row.locked_by === null ? {} : { lockedBy: row.locked_by };
+  const exists = row.present === 1;
+  const input = {
+    ...(exists ? { exists } : {}),
+    ...(row.state === null ? {} : { state: row.state }),
+    ...(waiting.length > 0 ? { queue: waiting } : {}),
+    ...lock,
+    sorter: {},
+  };
   return {
     name: row.id,
     instanceId: row.id,
     runtimeStatus: 'Running',
-    input: null,
-    customStatus: row.present === 1 ? { entityExists: true } : {},
+    input: showInput ? input : null,
+    customStatus: {
+      ...(exists ? { entityExists: true } : {}),
+      ...(waiting.length > 0 ? { queueSize: waiting.length } : {}),
+      ...lock,
+    },
     output: null,
     createdTime: secondsText(row.created),
     lastUpdatedTime: secondsText(row.updated),

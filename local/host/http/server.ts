@@ -199,6 +199,7 @@ export class HttpServer {
     const key = presentedKey(request.headers['x-functions-key'], queryOf(request));
     if (handlers.keys?.opens(level, route.fn.name, key) === false) return refuse(request, response);
     const extraInputs = handlers.extraInputs(route.fn);
+    const caller = traceHeaders(request);
     if (handlers.stream) {
       return runStreamed({
         request,
@@ -207,14 +208,14 @@ export class HttpServer {
         ...handlers.stream,
         functionName: route.fn.name,
         log: this.#log,
-        invoke: async (input) => handlers.invoker.invoke(route.fn, { ...input, extraInputs }),
+        invoke: async (input) => handlers.invoker.invoke(route.fn, { ...input, extraInputs, caller }),
       });
     }
     const body = await readBody(request);
     if (body.length > 0 && request.headers['transfer-encoding'] !== undefined) this.#warnChunked(route.fn.name);
     let result: InvocationResponse;
     try {
-      const input = { triggerData: toHttpData(request, body, params), extraInputs };
+      const input = { triggerData: toHttpData(request, body, params), extraInputs, caller };
       result = await handlers.invoker.invoke(route.fn, input);
     } catch {
       // Logged by the invoker; the caller learns nothing, as on the real host.

@@ -211,6 +211,20 @@ describe('entities', () => {
     expect((await call('DELETE', 'entities/none/k'))[0]).toBe(400);
   });
 
+  test('show the state of their scheduler as instances', async () => {
+    await call('POST', 'entities/Bag/shown?op=put');
+    await state('shown');
+    const shown = { exists: true, state: '{"op":"put","input":null}', sorter: {} };
+    const [, body] = await call('GET', 'instances/@bag@shown');
+    expect(body).toMatchObject({ input: shown, customStatus: { entityExists: true } });
+    expect((await call('GET', 'instances/@bag@shown?showInput=false'))[1].input).toBeNull();
+  });
+
+  test('have keys without odd characters', async () => {
+    const text = "entityKey (Parameter 'Entity keys must not contain /, \\, #, ?, or control characters.')";
+    expect(await call('POST', 'entities/Bag/a%23b?op=put')).toEqual([400, { Message: text }]);
+  });
+
   test('are listed by the time of their last operation', async () => {
     await call('POST', 'entities/Bag/timed?op=put');
     await state('timed');

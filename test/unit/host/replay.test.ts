@@ -175,7 +175,7 @@ describe('replay', () => {
       lockSet: ['a', 'b', 'c'].map((key) => ({ name: 'C', key })),
     };
     const actions = [lock, call('b'), call('a'), { actionType: ACTION.ReleaseEntities }];
-    let history: HistoryEvent[] = begin;
+    const history: HistoryEvent[] = begin.slice();
     const targets: string[] = [];
     for (let turn = 0; turn < 4; turn++) {
       const { newActions } = replay('i', 'e', actions, history);
@@ -183,11 +183,10 @@ describe('replay', () => {
         if (action.kind !== 'send') throw new Error(action.kind);
         if (action.name === 'release') targets.push(action.target);
         const { id } = action.payload as { id: string };
-        history = [
-          ...history,
+        history.push(
           event(EVENT.EventSent, { Name: action.name }, action.id),
           event(EVENT.EventRaised, { Name: id, Input: '{}' }),
-        ];
+        );
       }
     }
     expect(targets).toEqual(['@c@c', '@c@b', '@c@a']);
