@@ -228,6 +228,7 @@ export class EpisodeWriter {
   /** The function threw, or the host could not go on with it. */
   fail(failure: OrchestrationFailure, custom: string | null, replayed: ReplayResult | undefined): void {
     const { output, result, failureDetails } = failure;
+    this.#warnOfLocks();
     this.#end('Failed', { output: JSON.stringify(output), result, custom, replayed, failureDetails });
     this.#tellParent({
       EventType: EVENT.SubOrchestrationInstanceFailed,
@@ -246,6 +247,7 @@ export class EpisodeWriter {
         `its parent '${this.#row.parent}' cannot read this and fails with a non-determinism text`,
       );
     }
+    this.#warnOfLocks();
     const left = unfinished(this.#live.events);
     if (left > 0)
       this.#context.traps.warn(
@@ -284,6 +286,7 @@ export class EpisodeWriter {
         id,
         'continueAsNew was called with a text: the next execution gets it in quotes. Pass an object',
       );
+    this.#releaseLocks(replayed, replayed.nextId);
     const exec = environment.newId(false);
     const input = given === undefined || given === null ? null : JSON.stringify(given);
     store.removeWorkOf(id);
@@ -317,13 +320,8 @@ export class EpisodeWriter {
       failureDetails?: FailureDetails | undefined;
     },
   ): void {
-    let id = end.replayed?.nextId ?? -1;
-    const locks = end.replayed?.locks;
-    for (const target of locks?.entities ?? []) {
-      const Input = JSON.stringify({ $type: RELEASE_TYPE, parent: this.#row.id, id: locks?.requestId });
-      this.#addOwn({ EventType: EVENT.EventSent, InstanceId: target, Name: 'release', Input }, id++);
-      this.#effects.post(target, null, { EventType: EVENT.EventRaised, Name: 'release', Input });
-    }
+    const first = end.replayed?.nextId ?? -1;
+    const id = status === 'Completed' && end.replayed ? this.#releaseLocks(end.replayed, first) : first;
     this.#addOwn(
       {
         EventType: EVENT.ExecutionCompleted,
@@ -338,6 +336,27 @@ export class EpisodeWriter {
     this.#update(status, end.custom);
     if (this.#context.store.releaseHeld(this.#row.id, HELD, this.#now)) this.#effects.ready.add(this.#row.id);
     this.#context.executions.forget(this.#row.id);
+  }
+
+  #warnOfLocks(): void {
+    const kept = this.#context.store.lockedBy(this.#row.id);
+    if (kept.length > 0)
+      this.#context.traps.warn(
+        'lock-kept',
+        this.#row.id,
+        `it ended while it held the lock of ${kept.join(', ')}: nobody releases it, everybody else waits for ever`,
+      );
+  }
+
+  /** What the code has not released is released when it returns; `id` is the next free event id, and so is the result. */
+  #releaseLocks({ locks }: ReplayResult, id: number): number {
+    let next = id;
+    for (const target of locks?.entities ?? []) {
+      const Input = JSON.stringify({ $type: RELEASE_TYPE, parent: this.#row.id, id: locks?.requestId });
+      this.#addOwn({ EventType: EVENT.EventSent, InstanceId: target, Name: 'release', Input }, next++);
+      this.#effects.post(target, null, { EventType: EVENT.EventRaised, Name: 'release', Input });
+    }
+    return next;
   }
 
   #update(status: RuntimeStatus, custom: string | null): void {

@@ -57,6 +57,16 @@ export function jsonError(text: string): string {
   const first = /^[^\s"'[\]{}\-0-9/tfnNIu]|^n(?![ue])/.exec(text)?.[0];
   if (first !== undefined)
     return `Unexpected character encountered while parsing value: ${first}. Path '', line 0, position 0.`;
+  const name = /^\s*\{\s*\w+\s*(?=[^\s\w:])|^\s*\{\s*\w+\s+(?=\w)/.exec(text)?.[0];
+  if (name !== undefined)
+    return `Invalid character after parsing property name. Expected ':' but got: ${text.charAt(name.length)}. Path '', line 1, position ${name.length}.`;
+  if (/^"[^"\\\n]*$/.test(text))
+    return `Unterminated string. Expected delimiter: ". Path '', line 1, position ${text.length}.`;
+  for (const literal of ['true', 'false', 'null']) {
+    const same = Array.from(literal).findIndex((character, index) => text.charAt(index) !== character);
+    if (same > 0 && same < text.length && text.startsWith(literal.charAt(0)))
+      return `Error parsing ${literal === 'null' ? 'null' : 'boolean'} value. Path '', line 1, position ${same}.`;
+  }
   try {
     JSON.parse(text);
     return '';

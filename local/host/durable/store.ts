@@ -339,6 +339,11 @@ export class DurableStore {
     return this.#one<EntityRow>('SELECT * FROM entity WHERE id=?', id);
   }
 
+  /** Entities whose lock an instance holds. */
+  lockedBy(inst: string): string[] {
+    return this.#all<{ id: string }>('SELECT id FROM entity WHERE locked_by=?', inst).map((row) => row.id);
+  }
+
   putEntity(row: EntityRow): void {
     this.#sql(
       'INSERT OR REPLACE INTO entity(id,present,state,locked_by,queue,created,updated) VALUES(?,?,?,?,?,?,?)',

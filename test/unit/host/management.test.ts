@@ -109,6 +109,24 @@ describe('paths and parameters are read as the extension reads them', () => {
   });
 });
 
+test.each([
+  ['hello', "Unexpected character encountered while parsing value: h. Path '', line 0, position 0."],
+  ['not json', "Unexpected character encountered while parsing value: n. Path '', line 0, position 0."],
+  ['tree', "Error parsing boolean value. Path '', line 1, position 2."],
+  ['nuts', "Error parsing null value. Path '', line 1, position 2."],
+  [
+    '{bad json}',
+    "Invalid character after parsing property name. Expected ':' but got: j. Path '', line 1, position 5.",
+  ],
+  ['{x', "Unexpected end while parsing unquoted property name. Path '', line 1, position 2."],
+  ['"open', "Unterminated string. Expected delimiter: \". Path '', line 1, position 5."],
+])('a body %s is refused with the words of the real reader', async (body, text) => {
+  expect(await call('POST', 'orchestrators/ends/bad', body)).toMatchObject([
+    400,
+    { Message: 'Invalid JSON content', ExceptionMessage: text },
+  ]);
+});
+
 describe('operations', () => {
   test('an event is refused by the state of its instance first, then by its content', async () => {
     expect((await call('POST', 'instances/none/raiseEvent/go', 'x', 'text/plain'))[0]).toBe(404);

@@ -46,6 +46,11 @@ o('sameIds', function* (c) { return yield c.df.Task.all([1, 2, 3].map((n) => c.d
 o('throwsNothing', function* (c) { yield c.df.callActivity('echo', 1); throw undefined; });
 o('throwsText', function* () { throw 'only a text'; });
 o('parentOfWaiting', function* (c) { return yield c.df.callSubOrchestrator('waits', undefined, 'left-alone'); });
+df.app.entity('box', (context) => context.df.return(1));
+const box = (key) => new df.EntityId('box', key);
+o('failsLocked', function* (c) { yield c.df.lock(box('kept')); throw new Error('in the lock'); });
+o('renewsLocked', function* (c) { const left = c.df.getInput(); yield c.df.lock(box('given')); if (left > 0) c.df.continueAsNew(left - 1); return left; });
+o('locks', function* (c) { const lock = yield c.df.lock(box(c.df.getInput())); lock.release(); return 'locked'; });
 o('idInUse', function* (c) { return yield c.df.callSubOrchestrator('child', 1, c.df.getInput()); });
 o('random', function* (c) { yield c.df.callActivity('echo', Math.random()); return Math.random(); });
 `;
@@ -172,6 +177,18 @@ describe('behaviour of the real engine that bites is reproduced and named', () =
     expect((await waitFor(host, 'pow')).output).toBeNull();
     await warned('terminate-leaves-children', 'pow');
     expect((await waitFor(host, 'left-alone', () => true)).runtimeStatus).toBe('Running');
+  });
+
+  test('lock-kept: a failed orchestration keeps its lock, one that returns or goes on anew does not', async () => {
+    await begin('renewsLocked', 'renews', 2);
+    expect((await waitFor(host, 'renews')).output).toBe(0);
+    await begin('locks', 'gets', 'given');
+    expect((await waitFor(host, 'gets')).output).toBe('locked');
+    await begin('failsLocked', 'keeps');
+    expect((await waitFor(host, 'keeps')).runtimeStatus).toBe('Failed');
+    await warned('lock-kept', 'keeps');
+    const row: any = await (await manage(host, 'GET', 'instances/@box@kept')).json();
+    expect(row.customStatus).toMatchObject({ lockedBy: 'keeps' });
   });
 
   test('same-child-id: three children with one id run one after the other', async () => {
