@@ -191,22 +191,7 @@ export class EpisodeWriter {
   /** The instance goes on: it waits for something, or it is suspended. */
   goOn(replayed: ReplayResult, state: OrchestratorState, custom: string | null, fresh: readonly HistoryEvent[]): void {
     this.#addOwn({ EventType: EVENT.OrchestratorCompleted }, -1);
-    if (state.isDone && replayed.openTasks > 0) {
-      this.#context.traps.warn(
-        'open-tasks',
-        this.#row.id,
-        'the code has returned, but tasks are still open (an un-cancelled timer or a losing activity): the instance stays Running until they end',
-      );
-    }
-    // Either side alone is through with its part.
-    if (state.isDone !== replayed.finished && replayed.openTasks === 0 && !replayed.suspended)
-      this.#context.traps.warn(
-        'waits-for-ever',
-        this.#row.id,
-        state.isDone
-          ? 'the code has returned, but the engine still waits for an event: the instance stays Running until one comes'
-          : 'the engine has nothing left to wait for, but the code has not ended: the instance stays Running unless an event wakes it',
-      );
+    this.#warnOfWaits(replayed, state);
     const paused = fresh.findLast(
       (event) => event.EventType === EVENT.ExecutionSuspended || event.EventType === EVENT.ExecutionResumed,
     );
@@ -216,6 +201,26 @@ export class EpisodeWriter {
         paused.Reason === undefined || paused.Reason === null ? null : JSON.stringify(paused.Reason),
       );
     this.#update(replayed.suspended ? 'Suspended' : 'Running', custom);
+  }
+
+  /** One side alone may be through with its part. */
+  #warnOfWaits(replayed: ReplayResult, state: OrchestratorState): void {
+    const { traps } = this.#context;
+    if (replayed.suspended) return;
+    if (state.isDone)
+      traps.warn(
+        'open-tasks',
+        this.#row.id,
+        replayed.openTasks > 0
+          ? 'the code has returned, but tasks are still open (an un-cancelled timer or a losing activity): the instance stays Running until they end'
+          : 'the code has returned, but the engine still waits for an event or the answer of an entity: the instance stays Running until it comes',
+      );
+    else if (replayed.finished && replayed.openTasks === 0)
+      traps.warn(
+        'waits-for-ever',
+        this.#row.id,
+        'the engine has nothing left to wait for, but the code has not ended: the instance stays Running unless an event wakes it',
+      );
   }
 
   /** The function returned. */
