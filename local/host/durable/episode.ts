@@ -3,7 +3,7 @@ import {
   customStatusError,
   hostFailure,
   orchestrationFailure,
-  plainFailure,
+  nonDeterminismFailure,
   unknownFunction,
   versionMismatch,
   type OrchestrationFailure,
@@ -242,7 +242,7 @@ async function askOrchestrator(
   } catch (error) {
     if (!(error instanceof NonDeterminismError)) throw error;
     context.traps.warn('non-determinism', row.id, thrown === undefined ? error.message : `${thrown} ${error.message}`);
-    return { kind: 'failed', failure: plainFailure(error.message), custom };
+    return { kind: 'failed', failure: nonDeterminismFailure(error.message), custom };
   }
 }
 

@@ -125,9 +125,10 @@ export function hostFailure(name: string, error: string): OrchestrationFailure {
   return { output: result, result, details: `Message: ${error}, StackTrace: ` };
 }
 
-/** Failure text without the prefix (non-determinism, version mismatch). */
-export function plainFailure(text: string): OrchestrationFailure {
-  return { output: text, result: text, details: null };
+/** History and code do not fit together: a failure without the prefix, which a parent can read all the same. */
+export function nonDeterminismFailure(text: string): OrchestrationFailure {
+  const details = `Unhandled exception while executing orchestration: DurableTask.Core.Exceptions.NonDeterministicOrchestrationException: ${text}\n\t`;
+  return { output: text, result: text, details };
 }
 
 /** Failure of an instance whose version this host does not accept (durable-recordings, 17b). */

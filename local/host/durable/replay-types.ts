@@ -77,12 +77,43 @@ export function describe(action: Action): string {
   return `'${action.functionName ?? action.instanceId ?? 'a task'}'`;
 }
 
-const KIND_TEXT = {
-  activity: 'an activity task',
-  sub: 'a sub-orchestration task',
-  timer: 'a timer task',
-  send: 'an event',
+/** Names that the engine has for what an orchestration asks for. */
+const ACTION_NAMES = {
+  activity: 'ScheduleTaskOrchestratorAction',
+  sub: 'CreateSubOrchestrationAction',
+  timer: 'CreateTimerOrchestratorAction',
+  send: 'SendEventOrchestratorAction',
 } as const;
+const QUESTION = 'Was a change made to the orchestrator code after this instance had already started running?';
+
+function pastEvent(event: HistoryEvent, kind: NewAction['kind'], issued: NewAction | undefined): string {
+  const { EventId: id, InstanceId: instance } = event;
+  const name = event.Name ?? '';
+  switch (kind) {
+    case 'timer':
+      return `a timer task with sequence number ${id}${issued ? ' named' : ''}`;
+    case 'send':
+      return `a send event task with sequence ID ${id}, type 'EventSent'${issued ? ',' : ''} name '${name}', instance ID '${instance ?? ''}',`;
+    case 'sub':
+      return `a sub-orchestration task with sequence ID ${id} and name '${name}' (version '${event.Version ?? ''}', instance ID '${instance ?? ''}'),`;
+    case 'activity':
+    default:
+      return issued
+        ? `an activity task with sequence number ${id} named '${name}',`
+        : `an activity task with sequence ID ${id} and name '${name}' (version '${event.Version ?? ''}'),`;
+  }
+}
+
+function presentAction(kind: NewAction['kind'], issued: NewAction): string {
+  const other = ACTION_NAMES[issued.kind];
+  if (issued.kind !== kind) {
+    if (kind === 'send') return `scheduled a ${other} task at this sequence number. `;
+    return `produced a ${other} action ${kind === 'sub' ? 'at' : 'with'} this sequence number. `;
+  }
+  const name = 'name' in issued ? issued.name : '';
+  if (kind === 'activity') return `scheduled an activity task named '${name}' with this sequence number.  `;
+  return `scheduled a ${kind === 'sub' ? 'sub-orchestration' : 'send event'} task with name ${name}${kind === 'sub' ? ' ' : ''}at this sequence number. `;
+}
 
 /** The text with which the extension fails an instance whose history and code differ. */
 export function nonDeterminismText(
@@ -90,20 +121,7 @@ export function nonDeterminismText(
   kind: NewAction['kind'],
   issued: NewAction | undefined,
 ): string {
-  const details = [`sequence ID ${event.EventId}`, ...(kind === 'timer' ? [] : [`name '${event.Name ?? ''}'`])].join(
-    ' and ',
-  );
-  if (kind === 'activity' && issued?.kind === 'activity')
-    return `Non-Deterministic workflow detected: A previous execution of this orchestration scheduled an activity task with sequence number ${event.EventId} named '${event.Name ?? ''}', but the current orchestration replay instead scheduled an activity task named '${issued.name}' with this sequence number.  Was a change made to the orchestrator code after this instance had already started running?`;
-  const extra =
-    kind === 'sub'
-      ? ` (version '${event.Version ?? ''}', instance ID '${event.InstanceId ?? ''}')`
-      : kind === 'activity'
-        ? ` (version '${event.Version ?? ''}')`
-        : '';
-  const past = `Non-Deterministic workflow detected: A previous execution of this orchestration scheduled ${KIND_TEXT[kind]} with ${details}${extra}, but the current replay execution `;
-  const present = issued
-    ? `instead scheduled ${KIND_TEXT[issued.kind]}${'name' in issued ? ` with name '${issued.name}'` : ''} with this sequence ID.`
-    : "hasn't (yet?) scheduled this task.";
-  return `${past}${present} Was a change made to the orchestrator code after this instance had already started running?`;
+  const past = `Non-Deterministic workflow detected: A previous execution of this orchestration scheduled ${pastEvent(event, kind, issued)} but the current `;
+  if (!issued) return `${past}replay execution hasn't (yet?) scheduled this task. ${QUESTION}`;
+  return `${past}orchestration replay instead ${presentAction(kind, issued)}${QUESTION}`;
 }

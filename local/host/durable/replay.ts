@@ -170,18 +170,20 @@ class Replay {
     const first = this.#now;
     let attempt = 0;
     const run = (): void =>
-      issue((ok) => {
+      issue((ok, event) => {
         if (ok) return this.#settle(node, true);
         attempt++;
         if (this.#leftEarly > 0) this.#drifted = true;
-        const delay = retryDelay(retry, attempt, this.#now - first);
-        if (delay === 0) {
-          this.trap('retry-timeout', 'the engine gives up without the timer that the SDK waits for: it stays Running');
-          return this.#settle(node, false);
-        }
+        const isFinal = event?.FailureDetails?.IsNonRetriable === true;
         // One more timer, due at once, follows the last attempt; the SDK waits for exactly that timer before it throws.
-        if (attempt < retry.maxNumberOfAttempts) this.timer(this.#now + delay, run);
-        else this.timer(this.#now, () => this.#settle(node, false));
+        if (!isFinal && attempt >= retry.maxNumberOfAttempts) {
+          this.timer(this.#now, () => this.#settle(node, false));
+          return;
+        }
+        const delay = isFinal ? 0 : retryDelay(retry, attempt, this.#now - first);
+        if (delay > 0) return void this.timer(this.#now + delay, run);
+        this.trap('retry-timeout', 'the engine gives up without the timer that the SDK waits for: it stays Running');
+        this.#settle(node, false);
       });
     run();
   }

@@ -111,6 +111,42 @@ describe('replay', () => {
     expect(() => replay('i', 'e', [], history)).toThrow("hasn't (yet?) scheduled this task");
   });
 
+  const past = (EventType: number, fields: object = {}): HistoryEvent[] => [...begin, event(EventType, fields, 0)];
+  const timer: Action = { actionType: ACTION.CreateTimer, fireAt: at(5) };
+  const child: Action = { actionType: ACTION.CallSubOrchestrator, functionName: 'c' };
+  const made = { Name: 'old', Version: '', InstanceId: 'i' };
+  const started = 'Was a change made to the orchestrator code after this instance had already started running?';
+  const before = 'Non-Deterministic workflow detected: A previous execution of this orchestration scheduled';
+  test.each([
+    [
+      [timer],
+      past(EVENT.TaskScheduled, { Name: 'old' }),
+      "an activity task with sequence number 0 named 'old', but the current orchestration replay instead produced a CreateTimerOrchestratorAction action with this sequence number.",
+    ],
+    [
+      [],
+      past(EVENT.TimerCreated),
+      "a timer task with sequence number 0 but the current replay execution hasn't (yet?) scheduled this task.",
+    ],
+    [
+      [activity('new')],
+      past(EVENT.TimerCreated),
+      'a timer task with sequence number 0 named but the current orchestration replay instead produced a ScheduleTaskOrchestratorAction action with this sequence number.',
+    ],
+    [
+      [child],
+      past(EVENT.SubOrchestrationInstanceCreated, made),
+      "a sub-orchestration task with sequence ID 0 and name 'old' (version '', instance ID 'i'), but the current orchestration replay instead scheduled a sub-orchestration task with name c at this sequence number.",
+    ],
+    [
+      [timer],
+      past(EVENT.EventSent, made),
+      "a send event task with sequence ID 0, type 'EventSent', name 'old', instance ID 'i', but the current orchestration replay instead scheduled a CreateTimerOrchestratorAction task at this sequence number.",
+    ],
+  ])('says what the code asks for now and what the history holds: %j', (actions, history, text) => {
+    expect(() => replay('i', 'e', actions, history)).toThrow(`${before} ${text} ${started}`);
+  });
+
   test('spends no id on what cannot be scheduled and goes on with the next action', () => {
     const actions = [activity('missing'), activity('known')];
     const result = replay('i', 'e', actions, begin, {
@@ -148,7 +184,6 @@ describe('replay', () => {
 
   test.each([
     ['the time-out has passed', { retryTimeoutInMilliseconds: 5000 }],
-    ['the time-out has passed after the last attempt', { retryTimeoutInMilliseconds: 5000, maxNumberOfAttempts: 1 }],
     ['the longest interval is zero', { maxRetryIntervalInMilliseconds: 0 }],
   ])('gives up without the closing timer of a retry when %s', (_name, retry) => {
     const result = replay('i', 'e', [retrying(retry)], failedOnce);
@@ -156,16 +191,26 @@ describe('replay', () => {
     expect(result.traps.map((trap) => trap.trap)).toEqual(['retry-timeout']);
   });
 
+  test('does not retry what says that it must not be retried', () => {
+    const failed = event(EVENT.TaskFailed, { TaskScheduledId: 0, FailureDetails: { IsNonRetriable: true } });
+    const result = replay('i', 'e', [retrying({})], [...failedOnce.slice(0, -1), failed]);
+    expect(result).toMatchObject({ newActions: [], finished: true });
+  });
+
   test('caps the delay of a retry, and closes the last one with a timer that is due at once', () => {
     const due = (retry: object): unknown[] => replay('i', 'e', [retrying(retry)], failedOnce).newActions.slice();
     expect(due({})).toEqual([{ kind: 'timer', id: 1, fireAt: Date.parse(at(10)) }]);
     expect(due({ maxRetryIntervalInMilliseconds: 400 })).toMatchObject([{ fireAt: Date.parse(at(9)) + 400 }]);
     expect(due({ maxNumberOfAttempts: 1 })).toMatchObject([{ fireAt: Date.parse(at(9)) }]);
+    expect(due({ maxNumberOfAttempts: 1, retryTimeoutInMilliseconds: 5000 })).toMatchObject([
+      { fireAt: Date.parse(at(9)) },
+    ]);
   });
 
   test('gives a child with an empty id one of its own', () => {
-    const child: Action = { actionType: ACTION.CallSubOrchestrator, functionName: 'c', instanceId: '' };
-    expect(replay('i', 'e', [child], begin).newActions).toMatchObject([{ kind: 'sub', instanceId: undefined }]);
+    expect(replay('i', 'e', [{ ...child, instanceId: '' }], begin).newActions).toMatchObject([
+      { kind: 'sub', instanceId: undefined },
+    ]);
   });
 
   test('releases locks in the order in which their entities were last called', () => {

@@ -51,6 +51,7 @@ const box = (key) => new df.EntityId('box', key);
 o('failsLocked', function* (c) { yield c.df.lock(box('kept')); throw new Error('in the lock'); });
 o('renewsLocked', function* (c) { const left = c.df.getInput(); yield c.df.lock(box('given')); if (left > 0) c.df.continueAsNew(left - 1); return left; });
 o('locks', function* (c) { const lock = yield c.df.lock(box(c.df.getInput())); lock.release(); return 'locked'; });
+o('grandparent', function* (c) { try { yield c.df.callSubOrchestrator('parentOfTerminated', undefined, 'the-parent'); } catch (error) { return error.message.slice(0, 36); } });
 o('idInUse', function* (c) { return yield c.df.callSubOrchestrator('child', 1, c.df.getInput()); });
 o('random', function* (c) { yield c.df.callActivity('echo', Math.random()); return Math.random(); });
 `;
@@ -150,12 +151,14 @@ describe('behaviour of the real engine that bites is reproduced and named', () =
   });
 
   test('terminated-child fails its parent', async () => {
-    await begin('parentOfTerminated', 'pot');
+    await begin('grandparent', 'pot');
     await waitFor(host, 'the-child', (status) => status?.runtimeStatus === 'Running');
     await manage(host, 'POST', 'instances/the-child/terminate?reason=x');
-    expect((await waitFor(host, 'pot')).output).toContain('Non-Deterministic');
+    expect((await waitFor(host, 'the-parent')).output).toContain('Non-Deterministic');
     await warned('terminated-child', 'the-child');
-    await warned('non-determinism', 'pot');
+    await warned('non-determinism', 'the-parent');
+    // One level higher it is a failure like any other.
+    expect((await waitFor(host, 'pot')).output).toBe('Non-Deterministic workflow detected:');
   });
 
   test('waits-for-ever: nothing was thrown, nothing is open, nothing happens', async () => {
