@@ -26,8 +26,10 @@ export function compareVersions(left: string | null, right: string | null): numb
 /** What to do with an instance of this version: run it, leave it in the queue, or fail it (durable-recordings, 17 to 17c). */
 export function judgeVersion(rules: VersionRules, version: string | null): 'run' | 'reject' | 'fail' {
   if (rules.matchStrategy === 'None') return 'run';
-  const order = compareVersions(version, rules.defaultVersion);
-  const matches = rules.matchStrategy === 'Strict' ? order === 0 : order <= 0;
+  const matches =
+    rules.matchStrategy === 'Strict'
+      ? (version ?? '') === (rules.defaultVersion ?? '')
+      : compareVersions(version, rules.defaultVersion) <= 0;
   if (matches) return 'run';
   return rules.failureStrategy === 'Fail' ? 'fail' : 'reject';
 }

@@ -177,6 +177,9 @@ describe('versions', () => {
     const rules = { defaultVersion: '2.0', matchStrategy: 'CurrentOrOlder', failureStrategy: 'Reject' } as const;
     expect(['1.0', '2.0', '3.0'].map((version) => judgeVersion(rules, version))).toEqual(['run', 'run', 'reject']);
     expect(judgeVersion({ ...rules, matchStrategy: 'Strict', failureStrategy: 'Fail' }, '2.0.0')).toBe('fail');
+    // Strict compares texts, not numbers.
+    expect(judgeVersion({ ...rules, matchStrategy: 'Strict' }, '2.00')).toBe('reject');
+    expect(judgeVersion(rules, '2.00')).toBe('run');
     expect(judgeVersion({ ...rules, matchStrategy: 'None' }, '9')).toBe('run');
   });
 });
