@@ -1,5 +1,5 @@
 import { connect } from './clients/clients.ts';
-import { readFacts } from './facts/facts.ts';
+import { readFacts, survey } from './facts/facts.ts';
 import { findOwned } from './inventory/find.ts';
 import { kinds } from './kinds.ts';
 import { observeGroup } from './observe/observe.ts';
@@ -20,14 +20,17 @@ export type * from './types.ts';
  */
 export function createAzure(settings: AzureSettings): Azure {
   const connection = connect(settings);
+  const copy = createCopy(connection);
+  const secrets = createSecrets(connection);
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
     remove: (request) => kinds[request.kind].remove(connection, request),
+    survey: (document) => survey(connection, document),
     readFacts: (document) => readFacts(connection, document),
-    preflight: (plan, facts) => preflight(connection, plan, facts),
-    copy: createCopy(connection),
+    preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
+    copy,
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
-    secrets: createSecrets(connection),
+    secrets,
     findOwned: (plan) => findOwned(connection, plan),
     observe: (plan, resources) =>
       connection.withReads(plan.azure.subscriptionId, resources.length + 1, async () => {

@@ -14,13 +14,22 @@ import { networkInterface } from './networkInterface/client.ts';
 import { networkSecurityGroup } from './networkSecurityGroup/client.ts';
 import { observeKind } from './observe/observe.ts';
 import { publicIPAddress } from './publicIPAddress/client.ts';
+import { compareKind, firstParameters } from './resource/compare.ts';
 import { ensureKind } from './resource/ensure.ts';
 import type { KindDefinition, Ownership } from './resource/kind.ts';
 import { removeKind } from './resource/remove.ts';
 import { roleAssignment } from './roleAssignment/client.ts';
 import { routeTable } from './routeTable/client.ts';
 import { storageAccount } from './storageAccount/client.ts';
-import type { EnsureOutcome, EnsureRequest, ObservedResource, RemoveOutcome, RemoveRequest } from './types.ts';
+import type {
+  CompareRequest,
+  Comparison,
+  EnsureOutcome,
+  EnsureRequest,
+  ObservedResource,
+  RemoveOutcome,
+  RemoveRequest,
+} from './types.ts';
 import { userAssignedIdentity } from './userAssignedIdentity/client.ts';
 import { virtualMachine } from './virtualMachine/client.ts';
 import { ensureMachine } from './virtualMachine/zones.ts';
@@ -30,6 +39,9 @@ import { virtualNetwork } from './virtualNetwork/client.ts';
 export interface KindAdapter {
   readonly ownership: Ownership;
   ensure(connection: Connection, request: EnsureRequest): Promise<EnsureOutcome>;
+  compare(connection: Connection, request: CompareRequest): Promise<Comparison>;
+  /** Parameters of the first write; undefined when they cannot be told before. */
+  parameters(connection: Connection, request: CompareRequest): unknown;
   remove(connection: Connection, request: RemoveRequest): Promise<RemoveOutcome>;
   observe(connection: Connection, plan: ClusterPlan, resource: PlannedResource): Promise<ObservedResource>;
 }
@@ -38,6 +50,8 @@ function adapter<Body>(definition: KindDefinition<Body>): KindAdapter {
   return {
     ownership: definition.ownership,
     ensure: (connection, request) => ensureKind(connection, definition, request),
+    compare: (connection, request) => compareKind(connection, definition, request),
+    parameters: (connection, request) => firstParameters(connection, definition, request),
     remove: (connection, request) => removeKind(connection, definition, request),
     observe: (connection, plan, resource) => observeKind(connection, definition, plan, resource),
   };

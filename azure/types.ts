@@ -2,6 +2,7 @@ import type { CapstanError } from '#domain/errors/error.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
+import type { StepId } from '#domain/steps.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import type { ImageCopy } from './storage/copy.ts';
 import type { ListedAccount } from './storage/inventory.ts';
@@ -78,6 +79,21 @@ export interface EnsureRequest {
   readonly allowedTakeover?: boolean;
 }
 
+/** A planned resource to compare; `outputs` of those it needs, as far as they exist. */
+export type CompareRequest = Pick<EnsureRequest, 'plan' | 'resource' | 'outputs'>;
+
+/** What a planned resource is at the moment. */
+export type Comparison =
+  | { readonly exists: false }
+  | {
+      readonly exists: true;
+      readonly id: string;
+      readonly tags: Readonly<Record<string, string>>;
+      readonly outputs: ResourceOutputs;
+      /** Fields that an apply would change. */
+      readonly differs: readonly string[];
+    };
+
 export interface RemoveRequest {
   readonly id: string;
   readonly kind: ResourceKind;
@@ -94,18 +110,35 @@ export interface PreflightCheck {
   readonly error?: CapstanError;
 }
 
+/** One resource of the plan. */
+export interface PlannedAction {
+  readonly key: string;
+  readonly kind: ResourceKind;
+  readonly name: string;
+  /** `<random>` stands for what Azure or Cluster API choose. */
+  readonly id: string;
+  readonly step: StepId;
+  /** `+` is created, `=` exists and stays as it is, `~` exists and is changed. */
+  readonly action: '+' | '=' | '~';
+  /** The fields that are changed, with `~`. */
+  readonly differs?: readonly string[];
+  /** The cluster's own controllers make it after the hand-over. */
+  readonly by: 'capstan' | 'controllers';
+  /** Expected duration in Azure seconds; 0 for what stays as it is. */
+  readonly seconds: number;
+  /** Lies on the longest chain. */
+  readonly critical: boolean;
+}
+
 export interface PreflightReport {
   readonly ok: boolean;
   readonly checks: readonly PreflightCheck[];
-  /** Every planned resource: `+` is created, `=` exists. */
-  readonly resources: readonly {
-    readonly key: string;
-    readonly id: string;
-    readonly kind: ResourceKind;
-    readonly action: '+' | '=';
-  }[];
+  readonly resources: readonly PlannedAction[];
   readonly create: number;
+  readonly change: number;
   readonly exists: number;
+  /** About how many calls to Azure Resource Manager Capstan will make. */
+  readonly armCalls: number;
   /** Azure seconds along the critical path. */
   readonly seconds: number;
   /** Keys of the resources on the critical path, first to last. */
@@ -142,12 +175,22 @@ export interface ObservedResource {
   readonly identityIds?: readonly string[];
 }
 
+/** What could be read of Azure, and what stands in the way of a plan. */
+export interface Survey {
+  /** Absent when a check failed. */
+  readonly facts?: AzureFacts;
+  /** One row for each thing that was read. */
+  readonly checks: readonly PreflightCheck[];
+}
+
 export interface Azure {
   /** One step of bringing one planned resource about: reads, compares owned fields only, begins or polls. Idempotent. */
   ensure(request: EnsureRequest): Promise<EnsureOutcome>;
   /** One step of deleting one resource; what does not carry the cluster's tag is kept. Idempotent. */
   remove(request: RemoveRequest): Promise<RemoveOutcome>;
-  /** Reads what the plan needs to know. Nothing is written. */
+  /** Reads what the plan needs to know; problems are rows, all of them together. Nothing is written. */
+  survey(document: ClusterDocument): Promise<Outcome<Survey>>;
+  /** The facts alone; the first problem ends it. */
   readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
   /** Checks whether the plan can be carried out. Nothing is written. */
   preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;

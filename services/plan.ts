@@ -2,7 +2,9 @@ import type { PreflightReport } from '#azure/types.ts';
 import type { Config } from '#config/config.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
 import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
+import { anyName } from '#domain/plan/later.ts';
 import { planCluster } from '#domain/plan/plan.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { provisionSteps } from '#domain/steps.ts';
@@ -15,7 +17,13 @@ export interface PlanAnswer {
   readonly ok: boolean;
   readonly sentence: string;
   readonly checks: PreflightReport['checks'];
+  /** Empty when a failed check keeps the resources from being known. */
   readonly resources: PreflightReport['resources'];
+  readonly create: number;
+  readonly change: number;
+  readonly exists: number;
+  /** About how many calls to Azure Resource Manager an apply makes. */
+  readonly armCalls: number;
   /** Changed fields, when the cluster exists. */
   readonly changes: readonly string[];
   readonly steps: readonly {
@@ -26,22 +34,29 @@ export interface PlanAnswer {
   }[];
   /** Azure seconds along the longest chain of steps. */
   readonly criticalPathSeconds: number;
+  /** Keys of the resources on that chain, first to last. */
+  readonly criticalPath: readonly string[];
 }
+
+/** Stands for the identity of a cluster that does not exist yet; the names made from it are shown as open. */
+const noUid = '00000000-0000-4000-8000-000000000000';
 
 /**
  * Plans a document without doing anything (terraform's plan).
  *
- * @throws CapstanFailure with the first obstacle that keeps it from being planned at all
+ * @throws CapstanFailure when Azure cannot be asked at all; what it answers is in the checks
  */
 export async function planDocument(config: Config, store: Store, document: ClusterDocument): Promise<PlanAnswer> {
   const client = await azureOf(config);
   const { name } = document.metadata;
   const head = (await store.clusters.head(name))?.value;
-  const uid = head === undefined || head.phase === 'Deleted' ? '00000000-0000-4000-8000-000000000000' : head.uid;
-  const read = await client.readFacts(document, uid);
+  const uid = head === undefined || head.phase === 'Deleted' ? noUid : head.uid;
+  const read = await client.survey(document);
   if (read.status !== 'done') throw obstacle(read);
-  const plan = planCluster(document, read.value.facts, uid);
-  const checked = await client.preflight(plan, read.value.facts);
+  const { facts, checks } = read.value;
+  if (facts === undefined) return unplanned(name, checks);
+  const plan = planCluster(document, facts, uid);
+  const checked = await client.preflight(plan, facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;
   const recorded =
@@ -53,11 +68,45 @@ export async function planDocument(config: Config, store: Store, document: Clust
     ok: report.ok,
     sentence: report.sentence,
     checks: report.checks,
-    resources: report.resources,
+    resources: uid === noUid ? report.resources.map((row) => withOpenName(row, plan)) : report.resources,
+    create: report.create,
+    change: report.change,
+    exists: report.exists,
+    armCalls: report.armCalls,
     changes: recorded === undefined ? [] : diffDocuments(recorded, document).changed,
     steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: stepSeconds(plan, id) })),
     criticalPathSeconds: criticalPathSeconds(plan),
+    criticalPath: report.criticalPath,
   };
+}
+
+/** The answer when a failed check keeps the plan from being made. */
+function unplanned(cluster: string, checks: PreflightReport['checks']): PlanAnswer {
+  const failed = checks.filter((check) => !check.ok).length;
+  return {
+    cluster,
+    ok: false,
+    sentence: `${failed} of ${checks.length} checks failed · nothing was created`,
+    checks,
+    resources: [],
+    create: 0,
+    change: 0,
+    exists: 0,
+    armCalls: 0,
+    changes: [],
+    steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: 0 })),
+    criticalPathSeconds: 0,
+    criticalPath: [],
+  };
+}
+
+/** The first machine is named after an identity that the cluster gets with its first apply. */
+function withOpenName(
+  row: PreflightReport['resources'][number],
+  { name, controlPlane }: ClusterPlan,
+): PreflightReport['resources'][number] {
+  const open = (text: string) => text.replaceAll(controlPlane.machineName, `${name}-control-plane-${anyName}`);
+  return { ...row, name: open(row.name), id: open(row.id) };
 }
 
 function obstacle(outcome: { readonly status: string; readonly error?: unknown; readonly sentence?: string }): Error {

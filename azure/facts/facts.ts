@@ -1,11 +1,13 @@
-import type { Outcome } from '#domain/outcome.ts';
+import { done, failed, type Outcome } from '#domain/outcome.ts';
 import type { AzureFacts } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { call } from '../clients/capture.ts';
-import type { Connection } from '../clients/clients.ts';
+import type { Clients, Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { transportFailure } from '../errors/failure.ts';
-import { halt, haltOn, need, untilHalted } from '../halt.ts';
+import { Halt, halt, haltOn, need, untilHalted } from '../halt.ts';
+import { passed, refused } from '../preflight/rows.ts';
+import type { PreflightCheck, Survey } from '../types.ts';
 import { readImageSource } from './image-source.ts';
 import { readSkus, type SkuCatalogue } from './skus.ts';
 import { readStaticNetwork } from './static-network.ts';
@@ -14,43 +16,107 @@ import { chooseAccount } from './storage-name.ts';
 /** Group, sizes, network, and account of an ordinary cluster. */
 const usualReads = 8;
 
-/** Reads what the plan needs from Azure. Nothing is written; the first problem that rules a plan out ends it. */
-export function readFacts(
-  connection: Connection,
-  document: ClusterDocument,
-): Promise<Outcome<{ readonly facts: AzureFacts }>> {
+/** Titles of the rows that a survey gives. */
+const titles = {
+  resourceGroup: 'Resource group',
+  region: 'Region',
+  ownNetwork: 'Network of yours',
+  storageAccount: 'Storage account',
+  imageSource: 'Image source',
+} as const;
+
+type Part = keyof typeof titles;
+
+/**
+ * Reads what the plan needs from Azure. Nothing is written. A part that cannot be read is a failed row and does not keep
+ * the others from being read, so that all problems show together.
+ */
+export function survey(connection: Connection, document: ClusterDocument): Promise<Outcome<Survey>> {
   const { azure, image } = document.spec;
-  const sequence = async (): Promise<{ readonly facts: AzureFacts }> => {
+  const sequence = async (): Promise<Survey> => {
     const clients = connection.clients(azure.subscriptionId);
-    const resourceGroupLocation = await readGroup(connection, document);
+    const checks: PreflightCheck[] = [];
+    const part = async <Value>(
+      id: Part,
+      read: () => Promise<Value>,
+      tell: (value: Value) => string | undefined,
+    ): Promise<Value | undefined> => {
+      const outcome = await untilHalted(async () => ({ read: await read() }));
+      if (outcome.status === 'failed') {
+        checks.push(refused(id, titles[id], outcome.error));
+        return undefined;
+      }
+      if (outcome.status !== 'done') throw new Halt(outcome);
+      const detail = tell(outcome.value.read);
+      if (detail !== undefined) checks.push(passed(id, titles[id], detail));
+      return outcome.value.read;
+    };
+    const where = (location: string) => `${azure.resourceGroup} exists in ${location}`;
+    const group = await part('resourceGroup', () => readGroup(connection, document), where);
+    // Without the subscription every other question has the same answer.
+    if (checks.some((check) => check.error?.code === 'CAP-2002')) return { checks };
     const tenantId = await readTenant(connection);
-    const skus = await readSkus(clients, azure.location, false);
-    if (skus.sizes.size === 0) {
-      halt(
-        capstanError('CAP-2018', `The region ${azure.location} offers no virtual machines.`, {
-          where: 'spec.azure.location',
-        }),
-      );
-    }
-    const staticNetwork = await readStaticNetwork(clients, document);
-    const account =
-      image.vhd === undefined
-        ? { storageAccountName: '', storageAccountExists: false }
-        : await chooseAccount(clients, document);
-    const imageSource =
-      image.vhd === undefined ? undefined : await readImageSource(connection, image.vhd, azure.subscriptionId);
+    const skus = await part(
+      'region',
+      () => readRegion(clients, azure.location),
+      ({ zones }) => `${azure.location} has ${zones.length === 0 ? 'no zones' : `zones ${zones.join(', ')}`}`,
+    );
+    const staticNetwork = await part(
+      'ownNetwork',
+      () => readStaticNetwork(clients, document),
+      (network) => (network === undefined ? undefined : `${network.virtualNetworkId.split('/').at(-1)} can be used`),
+    );
+    const account = await part(
+      'storageAccount',
+      async () => (image.vhd === undefined ? noAccount : await chooseAccount(clients, document)),
+      ({ storageAccountName: name, storageAccountExists: exists }) =>
+        name === '' ? undefined : `${name} is ${exists ? 'there already' : 'free'}`,
+    );
+    const imageSource = await part(
+      'imageSource',
+      async () =>
+        image.vhd === undefined ? undefined : await readImageSource(connection, image.vhd, azure.subscriptionId),
+      (source) =>
+        source === undefined ? undefined : `fixed VHD of ${(source.sizeBytes / 1024 ** 3).toFixed(0)} GiB, readable`,
+    );
+    if (group === undefined || skus === undefined || account === undefined || checks.some((check) => !check.ok))
+      return { checks };
     const facts: AzureFacts = {
       tenantId,
-      resourceGroupLocation,
+      resourceGroupLocation: group,
       regionZones: skus.zones,
       vmSizes: sizesOf(document, skus),
       ...account,
       ...(staticNetwork === undefined ? {} : { staticNetwork }),
       ...(imageSource === undefined ? {} : { imageSource }),
     };
-    return { facts };
+    return { facts, checks };
   };
   return untilHalted(() => connection.withReads(azure.subscriptionId, usualReads, sequence));
+}
+
+const noAccount = { storageAccountName: '', storageAccountExists: false } as const;
+
+/** The facts alone; the first problem ends it. */
+export async function readFacts(
+  connection: Connection,
+  document: ClusterDocument,
+): Promise<Outcome<{ readonly facts: AzureFacts }>> {
+  const read = await survey(connection, document);
+  if (read.status !== 'done') return read;
+  const { facts, checks } = read.value;
+  if (facts !== undefined) return done({ facts });
+  const error = checks.find((check) => !check.ok)?.error;
+  if (error === undefined) throw new Error('a survey without facts has a failed check');
+  return failed(error);
+}
+
+async function readRegion(clients: Clients, location: string): Promise<SkuCatalogue> {
+  const skus = await readSkus(clients, location, false);
+  if (skus.sizes.size > 0) return skus;
+  return halt(
+    capstanError('CAP-2018', `The region ${location} offers no virtual machines.`, { where: 'spec.azure.location' }),
+  );
 }
 
 async function readGroup(connection: Connection, document: ClusterDocument): Promise<string> {

@@ -80,6 +80,9 @@ export async function readStaticNetwork(
   return {
     virtualNetworkId: existing.id ?? where,
     cidrs: existing.addressSpace?.addressPrefixes ?? [],
+    peerCidrs: (existing.virtualNetworkPeerings ?? []).flatMap(
+      (peering) => peering.remoteAddressSpace?.addressPrefixes ?? [],
+    ),
     controlPlaneSubnet: subnet(network.controlPlaneSubnet),
     workerSubnet,
   };

@@ -1,92 +1,118 @@
-import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
+import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 
-/** Actions that bringing a resource of a kind about needs at its resource group (cluster-api-pivot.md §1d, least-privilege lists). */
-const byKind: Readonly<Record<ResourceKind, readonly string[]>> = {
-  virtualNetwork: [
-    'Microsoft.Network/virtualNetworks/read',
-    'Microsoft.Network/virtualNetworks/write',
-    'Microsoft.Network/networkSecurityGroups/join/action',
-    'Microsoft.Network/routeTables/join/action',
-    'Microsoft.Network/natGateways/join/action',
-  ],
-  networkSecurityGroup: [
-    'Microsoft.Network/networkSecurityGroups/read',
-    'Microsoft.Network/networkSecurityGroups/write',
-  ],
-  routeTable: ['Microsoft.Network/routeTables/read', 'Microsoft.Network/routeTables/write'],
-  publicIPAddress: [
-    'Microsoft.Network/publicIPAddresses/read',
-    'Microsoft.Network/publicIPAddresses/write',
-    'Microsoft.Network/publicIPAddresses/join/action',
-  ],
-  natGateway: ['Microsoft.Network/natGateways/read', 'Microsoft.Network/natGateways/write'],
-  loadBalancer: ['Microsoft.Network/loadBalancers/read', 'Microsoft.Network/loadBalancers/write'],
-  inboundNatRule: [
-    'Microsoft.Network/loadBalancers/inboundNatRules/read',
-    'Microsoft.Network/loadBalancers/inboundNatRules/write',
-  ],
-  networkInterface: [
-    'Microsoft.Network/networkInterfaces/read',
-    'Microsoft.Network/networkInterfaces/write',
-    'Microsoft.Network/networkInterfaces/join/action',
-    'Microsoft.Network/loadBalancers/backendAddressPools/join/action',
-    'Microsoft.Network/loadBalancers/inboundNatRules/join/action',
-    'Microsoft.Network/virtualNetworks/subnets/join/action',
-  ],
-  disk: ['Microsoft.Compute/disks/read', 'Microsoft.Compute/disks/delete'],
-  virtualMachine: [
-    'Microsoft.Compute/virtualMachines/read',
-    'Microsoft.Compute/virtualMachines/write',
-    'Microsoft.Compute/virtualMachines/retrieveBootDiagnosticsData/action',
-    'Microsoft.Compute/disks/write',
-    'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action',
-  ],
-  availabilitySet: ['Microsoft.Compute/availabilitySets/read', 'Microsoft.Compute/availabilitySets/write'],
-  userAssignedIdentity: [
-    'Microsoft.ManagedIdentity/userAssignedIdentities/read',
-    'Microsoft.ManagedIdentity/userAssignedIdentities/write',
-  ],
-  roleAssignment: ['Microsoft.Authorization/roleAssignments/read', 'Microsoft.Authorization/roleAssignments/write'],
-  storageAccount: ['Microsoft.Storage/storageAccounts/read', 'Microsoft.Storage/storageAccounts/write'],
-  blobContainer: [
-    'Microsoft.Storage/storageAccounts/blobServices/containers/read',
-    'Microsoft.Storage/storageAccounts/blobServices/containers/write',
-  ],
-  image: ['Microsoft.Compute/images/read', 'Microsoft.Compute/images/write'],
-  gallery: ['Microsoft.Compute/galleries/read', 'Microsoft.Compute/galleries/write'],
-  galleryImage: ['Microsoft.Compute/galleries/images/read', 'Microsoft.Compute/galleries/images/write'],
-  galleryImageVersion: [
-    'Microsoft.Compute/galleries/images/versions/read',
-    'Microsoft.Compute/galleries/images/versions/write',
-  ],
+/** Control-plane actions that one kind of resource needs (cluster-api-pivot.md §1d, least-privilege lists). */
+interface KindActions {
+  /** ARM type; `/read`, `/write` and `/delete` are added. */
+  readonly type: string;
+  /** What a write needs at the resources that it refers to, below the same scope. */
+  readonly links?: readonly string[];
+  /** Further actions at the resource itself. */
+  readonly more?: readonly string[];
+}
+
+const assignIdentity = 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action';
+const joinSubnet = 'Microsoft.Network/virtualNetworks/subnets/join/action';
+
+const byKind: Readonly<Record<ResourceKind, KindActions>> = {
+  virtualNetwork: {
+    type: 'Microsoft.Network/virtualNetworks',
+    links: [
+      'Microsoft.Network/networkSecurityGroups/join/action',
+      'Microsoft.Network/routeTables/join/action',
+      'Microsoft.Network/natGateways/join/action',
+    ],
+  },
+  networkSecurityGroup: { type: 'Microsoft.Network/networkSecurityGroups' },
+  routeTable: { type: 'Microsoft.Network/routeTables' },
+  publicIPAddress: {
+    type: 'Microsoft.Network/publicIPAddresses',
+    more: ['Microsoft.Network/publicIPAddresses/join/action'],
+  },
+  natGateway: { type: 'Microsoft.Network/natGateways' },
+  loadBalancer: { type: 'Microsoft.Network/loadBalancers' },
+  inboundNatRule: { type: 'Microsoft.Network/loadBalancers/inboundNatRules' },
+  networkInterface: {
+    type: 'Microsoft.Network/networkInterfaces',
+    links: [
+      'Microsoft.Network/loadBalancers/backendAddressPools/join/action',
+      'Microsoft.Network/loadBalancers/inboundNatRules/join/action',
+    ],
+    more: ['Microsoft.Network/networkInterfaces/join/action'],
+  },
+  disk: { type: 'Microsoft.Compute/disks' },
+  virtualMachine: {
+    type: 'Microsoft.Compute/virtualMachines',
+    more: [
+      'Microsoft.Compute/virtualMachines/retrieveBootDiagnosticsData/action',
+      'Microsoft.Compute/disks/read',
+      'Microsoft.Compute/disks/write',
+      'Microsoft.Compute/disks/delete',
+    ],
+  },
+  availabilitySet: { type: 'Microsoft.Compute/availabilitySets' },
+  userAssignedIdentity: { type: 'Microsoft.ManagedIdentity/userAssignedIdentities', more: [assignIdentity] },
+  roleAssignment: { type: 'Microsoft.Authorization/roleAssignments' },
+  storageAccount: {
+    type: 'Microsoft.Storage/storageAccounts',
+    more: ['Microsoft.Resources/tags/write'],
+  },
+  blobContainer: { type: 'Microsoft.Storage/storageAccounts/blobServices/containers' },
+  image: { type: 'Microsoft.Compute/images', more: ['Microsoft.Resources/tags/write'] },
+  gallery: { type: 'Microsoft.Compute/galleries', more: ['Microsoft.Resources/tags/write'] },
+  galleryImage: { type: 'Microsoft.Compute/galleries/images', more: ['Microsoft.Resources/tags/write'] },
+  galleryImageVersion: {
+    type: 'Microsoft.Compute/galleries/images/versions',
+    more: ['Microsoft.Resources/tags/write', 'Microsoft.Storage/storageAccounts/listKeys/action'],
+  },
 };
 
-/** Actions needed on the network of static placement, which is only read and joined. */
-const staticNetworkActions: readonly string[] = [
-  'Microsoft.Network/virtualNetworks/read',
-  'Microsoft.Network/virtualNetworks/subnets/join/action',
-];
+/**
+ * Every control-plane action that making, changing and deleting a resource of a kind needs. What Capstan makes it must be
+ * able to take away: a plan that could only leave things behind is refused.
+ */
+export function actionsOf(kind: ResourceKind): readonly string[] {
+  const { type, links = [], more = [] } = byKind[kind];
+  return [`${type}/read`, `${type}/write`, `${type}/delete`, ...links, ...more];
+}
 
-/** What must be allowed, by resource group (in the letter case of the plan). */
+/** What the use of a resource of the user's needs there; it is read and referred to, never written. */
+const usedByKind: Readonly<Partial<Record<ResourceKind, readonly string[]>>> = {
+  virtualNetwork: ['Microsoft.Network/virtualNetworks/read', joinSubnet],
+  userAssignedIdentity: ['Microsoft.ManagedIdentity/userAssignedIdentities/read', assignIdentity],
+};
+
+/** Where an action is needed, and which ones. */
+function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string; actions: readonly string[] } {
+  const { kind, id, owned, detail } = resource;
+  const group = `/subscriptions/${plan.azure.subscriptionId}/resourceGroups/${resource.resourceGroup}`;
+  if (kind === 'roleAssignment') return { scope: detail?.['scope'] ?? group, actions: actionsOf(kind) };
+  // A container of ours in an account of the user's is made below that account.
+  if (kind === 'blobContainer' && !plan.storage.account.owned)
+    return { scope: plan.storage.account.id, actions: owned ? actionsOf(kind) : [`${byKind[kind].type}/read`] };
+  if (!owned) return { scope: id, actions: usedByKind[kind] ?? [`${byKind[kind].type}/read`] };
+  // A subnet of ours is joined in the group; one of the user's at its network.
+  const joins = kind === 'virtualNetwork' ? [...actionsOf(kind), joinSubnet] : actionsOf(kind);
+  return { scope: group, actions: joins };
+}
+
+/** What must be allowed, by ARM scope: the group of what Capstan makes, the single resources of the user's, the subscription. */
 export function neededActions(plan: ClusterPlan): ReadonlyMap<string, readonly string[]> {
-  const groups = new Map<string, Set<string>>();
-  const add = (group: string, actions: readonly string[]): void => {
-    const set = groups.get(group) ?? new Set<string>();
-    for (const action of actions) set.add(action);
-    groups.set(group, set);
-  };
+  const scopes = new Map<string, Set<string>>();
   for (const resource of plan.resources) {
-    const actions = byKind[resource.kind];
-    if (resource.kind === 'virtualNetwork' && !resource.owned) add(resource.resourceGroup, staticNetworkActions);
-    else add(resource.resourceGroup, resource.owned ? actions : actions.filter((action) => action.endsWith('/read')));
+    const { scope, actions } = needsOf(plan, resource);
+    const set = scopes.get(scope) ?? new Set<string>();
+    for (const action of actions) set.add(action);
+    scopes.set(scope, set);
   }
-  return new Map([...groups].map(([group, actions]) => [group, [...actions].sort()]));
+  return new Map([...scopes].map(([scope, actions]) => [scope, [...actions].sort()]));
 }
 
 /** One entry of the permissions API. */
 export interface PermissionEntry {
   readonly actions?: readonly string[];
   readonly notActions?: readonly string[];
+  readonly dataActions?: readonly string[];
+  readonly notDataActions?: readonly string[];
 }
 
 function matchesAction(pattern: string, action: string): boolean {
@@ -94,13 +120,18 @@ function matchesAction(pattern: string, action: string): boolean {
   return new RegExp(`^${text}$`, 'i').test(action);
 }
 
+function grants(patterns: readonly string[] = [], not: readonly string[] = [], action = ''): boolean {
+  return (
+    patterns.some((pattern) => matchesAction(pattern, action)) && !not.some((pattern) => matchesAction(pattern, action))
+  );
+}
+
 /** Actions that no entry grants: an entry grants what its `actions` match and its `notActions` do not. Pure. */
 export function missingActions(needed: readonly string[], granted: readonly PermissionEntry[]): readonly string[] {
-  const allowed = (action: string): boolean =>
-    granted.some(
-      (entry) =>
-        (entry.actions ?? []).some((pattern) => matchesAction(pattern, action)) &&
-        !(entry.notActions ?? []).some((pattern) => matchesAction(pattern, action)),
-    );
-  return needed.filter((action) => !allowed(action));
+  return needed.filter((action) => !granted.some((entry) => grants(entry.actions, entry.notActions, action)));
+}
+
+/** The same for data actions. Pure. */
+export function missingDataActions(needed: readonly string[], granted: readonly PermissionEntry[]): readonly string[] {
+  return needed.filter((action) => !granted.some((entry) => grants(entry.dataActions, entry.notDataActions, action)));
 }

@@ -4,6 +4,7 @@ import type { PreflightCheck } from '../types.ts';
 import { coreDemand } from './demand.ts';
 import type { Existing } from './existing.ts';
 import type { Quota } from './quota.ts';
+import { passed, refused } from './rows.ts';
 
 /** The size and zones of the control plane and of every pool. Pure. */
 export function sizeChecks(plan: ClusterPlan, facts: AzureFacts): readonly PreflightCheck[] {
@@ -68,7 +69,7 @@ const addressQuotas = ['PublicIPAddresses', 'StaticPublicIPAddresses', 'Standard
 /** Public addresses that the plan still has to create. Pure. */
 export function addressCheck(plan: ClusterPlan, existing: Existing, quotas: readonly Quota[]): PreflightCheck {
   const needed = plan.resources.filter(
-    (resource) => resource.kind === 'publicIPAddress' && !existing.keys.has(resource.key),
+    (resource) => resource.kind === 'publicIPAddress' && !existing.found.has(resource.key),
   );
   return quotaCheck(
     'quota:publicIPAddresses',
@@ -80,6 +81,10 @@ export function addressCheck(plan: ClusterPlan, existing: Existing, quotas: read
     plan.azure.location,
     quotas,
   );
+}
+
+function minorOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
 }
 
 function quotaCheck(
@@ -112,13 +117,20 @@ export function nameCheck(plan: ClusterPlan, existing: Existing): PreflightCheck
   const title = 'Names are free or ours';
   const [first] = existing.foreign;
   if (first === undefined)
-    return passed(id, title, `${plan.resources.length - existing.keys.size} free, ${existing.keys.size} there already`);
+    return passed(
+      id,
+      title,
+      `${plan.resources.length - existing.found.size} free, ${existing.found.size} there already`,
+    );
   const cause = existing.foreign.map((resource) => resource.id).join(', ');
   const message = `${existing.foreign.length} planned name(s) belong to something else.`;
   return refused(id, title, capstanError('CAP-2013', message, { where: first.id, cause }));
 }
 
-/** Compares the version the image declares with the one asked for; a difference is told, not refused. Pure. */
+/**
+ * Compares the version the image declares with the one asked for. Another minor release is refused: kubeadm refuses a
+ * kubelet that is newer than its control plane, and nodes would not run what was asked for. A patch is told. Pure.
+ */
 export function versionCheck(plan: ClusterPlan, facts: AzureFacts): PreflightCheck {
   const id = 'imageVersion';
   const title = 'Kubernetes version of the image';
@@ -126,13 +138,9 @@ export function versionCheck(plan: ClusterPlan, facts: AzureFacts): PreflightChe
   const wanted = plan.kubernetesVersion;
   if (declared === undefined) return passed(id, title, `the image declares none; ${wanted} is asked for`);
   if (declared === wanted) return passed(id, title, declared);
-  return passed(id, title, `warning: the image declares ${declared}, ${wanted} is asked for`);
-}
-
-export function passed(id: string, title: string, detail: string): PreflightCheck {
-  return { id, title, ok: true, detail };
-}
-
-export function refused(id: string, title: string, error: NonNullable<PreflightCheck['error']>): PreflightCheck {
-  return { id, title, ok: false, detail: error.message, error };
+  if (minorOf(declared) === minorOf(wanted))
+    return passed(id, title, `warning: the image declares ${declared}, ${wanted} is asked for`);
+  const message = `The image declares Kubernetes ${declared}, the document asks for ${wanted}.`;
+  const remedy = `Set spec.kubernetes.version to ${declared}, or name an image of ${wanted} under spec.image.`;
+  return refused(id, title, capstanError('CAP-2020', message, { where: 'spec.kubernetes.version', remedy }));
 }

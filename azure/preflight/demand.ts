@@ -38,13 +38,3 @@ export function coreDemand(plan: ClusterPlan, facts: AzureFacts, running: readon
   for (const vmSize of running) add(vmSize, -1);
   return { total: Math.max(0, total), families };
 }
-
-/**
- * How many Azure resources the cluster's own controllers will make after the pivot, with the disks that Azure makes for
- * every machine: network interface, machine and system disk; for control-plane machines also a NAT rule and the etcd disk.
- */
-export function machineResourceCount(plan: ClusterPlan): number {
-  const disksOfFirst = 2;
-  const workers = plan.pools.reduce((sum, pool) => sum + pool.replicas, 0);
-  return disksOfFirst + (plan.controlPlane.replicas - 1) * 5 + workers * 3;
-}

@@ -1,18 +1,20 @@
 import type { GenericResourceExpanded } from '@azure/arm-resources';
+import { waves } from '#domain/plan/resources.ts';
 import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
+import { provisionSteps } from '#domain/steps.ts';
 import { call } from '../clients/capture.ts';
-import type { Clients } from '../clients/clients.ts';
+import type { Clients, Connection } from '../clients/clients.ts';
 import { collect } from '../clients/collect.ts';
 import { found } from '../halt.ts';
 import { kinds } from '../kinds.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import { isOurs } from '../resource/ownership.ts';
-import { roleAssignmentId } from '../roleAssignment/spec.ts';
+import type { ResourceOutputs } from '../types.ts';
 
 /** What is there already. */
 export interface Existing {
-  /** Keys of planned resources that exist. */
-  readonly keys: ReadonlySet<string>;
+  /** Planned resources that exist, by key, with the fields that an apply would change. */
+  readonly found: ReadonlyMap<string, readonly string[]>;
   /** Owned resources whose name is used by something that is not ours. */
   readonly foreign: readonly PlannedResource[];
   /** Sizes of machines of this cluster. */
@@ -25,52 +27,6 @@ async function listGroup(clients: Clients, group: string): Promise<readonly Gene
   const { resources } = await clients.resources();
   const listed = await call(() => collect(resources.listByResourceGroup(group)));
   return found(listed, group, 'list the resources of the group') ?? [];
-}
-
-/** Resources without tags of their own are not part of the list of a group: asked for one by one, when their parent exists. */
-async function childExists(
-  clients: Clients,
-  plan: ClusterPlan,
-  resource: PlannedResource,
-  listed: Listed,
-): Promise<boolean> {
-  if (resource.kind === 'blobContainer') {
-    const { account, container } = plan.storage;
-    if (!listed.has(account.id.toLowerCase())) return false;
-    const { blobContainers } = await clients.storage();
-    const read = await call(() => blobContainers.get(account.resourceGroup, account.name, container.name));
-    return found(read, resource.id, 'read the blob container') !== undefined;
-  }
-  if (resource.kind === 'inboundNatRule') {
-    const balancer = plan.network.api.loadBalancer;
-    const parent = resource.id.slice(0, resource.id.toLowerCase().indexOf('/inboundnatrules/'));
-    if (!listed.has(parent.toLowerCase())) return false;
-    const { inboundNatRules } = await clients.network();
-    const read = await call(() => inboundNatRules.get(resource.resourceGroup, balancer, resource.name));
-    return found(read, resource.id, 'read the inbound NAT rule') !== undefined;
-  }
-  if (resource.kind === 'roleAssignment') return assignmentExists(clients, plan, resource, listed);
-  return false;
-}
-
-/** The name of an assignment holds its principal, which is known only when the identity exists. */
-async function assignmentExists(
-  clients: Clients,
-  plan: ClusterPlan,
-  resource: PlannedResource,
-  listed: Listed,
-): Promise<boolean> {
-  if (!listed.has(plan.identity.id.toLowerCase())) return false;
-  const { userAssignedIdentities } = await clients.identities();
-  const identity = await call(() => userAssignedIdentities.get(plan.identity.resourceGroup, plan.identity.name));
-  const principalId = found(identity, plan.identity.id, 'read the identity')?.principalId;
-  if (principalId === undefined) return false;
-  const id = roleAssignmentId({ resource, outputs: { identity: { principalId } } });
-  if (typeof id !== 'string') return false;
-  const { scope, names } = parseArmId(id);
-  const { roleAssignments } = await clients.authorization();
-  const read = await call(() => roleAssignments.get(scope.slice(1), names[0] ?? ''));
-  return found(read, id, 'read the role assignment') !== undefined;
 }
 
 async function machineSizes(clients: Clients, plan: ClusterPlan, listed: Listed): Promise<readonly string[]> {
@@ -86,20 +42,45 @@ async function machineSizes(clients: Clients, plan: ClusterPlan, listed: Listed)
     .map((machine) => machine.hardwareProfile?.vmSize ?? '');
 }
 
-/** Compares the plan with what is there: one list per resource group instead of one read per resource. */
-export async function readExisting(clients: Clients, plan: ClusterPlan): Promise<Existing> {
-  const groups = [...new Set(plan.resources.map((resource) => resource.resourceGroup))];
+/** Whether a resource has to be read at all: the list of its group shows what has tags, and the parents of the rest. */
+function mayExist(plan: ClusterPlan, { id, kind, owned }: PlannedResource, listed: Listed): boolean {
+  if (!owned || listed.has(id.toLowerCase())) return true;
+  if (kind === 'roleAssignment') return listed.has(plan.identity.id.toLowerCase());
+  const { scope, names, type } = parseArmId(id);
+  if (names.length < 2) return false;
+  const [namespace = '', outermost = ''] = type.split('/');
+  return listed.has(`${scope}/providers/${namespace}/${outermost}/${names[0] ?? ''}`.toLowerCase());
+}
+
+/**
+ * Compares the plan with what is there: one list per resource group, then one read of each resource that exists, in the
+ * order of their needs, by the code that an apply runs.
+ */
+export async function readExisting(connection: Connection, plan: ClusterPlan): Promise<Existing> {
+  const clients = connection.clients(plan.azure.subscriptionId);
+  const owned = plan.resources.filter((resource) => resource.owned);
+  const groups = [...new Set(owned.map((resource) => resource.resourceGroup))];
   const entries: GenericResourceExpanded[] = [];
   for (const group of groups) entries.push(...(await listGroup(clients, group)));
   const listed: Listed = new Map(entries.map((entry) => [(entry.id ?? '').toLowerCase(), entry]));
-  const keys = new Set<string>();
+  const found = new Map<string, readonly string[]>();
+  const outputs: Record<string, ResourceOutputs> = {};
   const foreign: PlannedResource[] = [];
-  for (const resource of plan.resources) {
-    const entry = listed.get(resource.id.toLowerCase());
-    if (entry === undefined && !(await childExists(clients, plan, resource, listed))) continue;
-    keys.add(resource.key);
-    const ours = isOurs(kinds[resource.kind].ownership, entry?.tags, plan.name);
-    if (resource.owned && !ours) foreign.push(resource);
+  for (const resource of inOrder(plan)) {
+    if (!mayExist(plan, resource, listed)) continue;
+    const { compare, ownership } = kinds[resource.kind];
+    const compared = await compare(connection, { plan, resource, outputs });
+    if (!compared.exists) continue;
+    found.set(resource.key, compared.differs);
+    outputs[resource.key] = compared.outputs;
+    if (resource.owned && !isOurs(ownership, compared.tags, plan.name)) foreign.push(resource);
   }
-  return { keys, foreign, machineSizes: await machineSizes(clients, plan, listed) };
+  return { found, foreign, machineSizes: await machineSizes(clients, plan, listed) };
+}
+
+/** Resources after what they need, whose outputs they are compared with. */
+function inOrder(plan: ClusterPlan): readonly PlannedResource[] {
+  const byKey = new Map(plan.resources.map((resource) => [resource.key, resource]));
+  const keys = provisionSteps.flatMap(({ id }) => waves(plan.resources, id).flat());
+  return keys.flatMap((key) => byKey.get(key) ?? []);
 }

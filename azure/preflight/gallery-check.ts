@@ -5,7 +5,7 @@ import { capstanError } from '../errors/capstan-error.ts';
 import { found } from '../halt.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import type { PreflightCheck } from '../types.ts';
-import { passed, refused } from './checks.ts';
+import { passed, refused } from './rows.ts';
 
 /** Regions an image version can be used in; undefined when the source does not tell. */
 interface Version {

@@ -1,80 +1,131 @@
 import type { Outcome } from '#domain/outcome.ts';
+import { armCalls } from '#domain/plan/calls.ts';
 import { criticalPath } from '#domain/plan/estimate.ts';
+import { laterResources } from '#domain/plan/later.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { untilHalted } from '../halt.ts';
-import type { PreflightCheck, PreflightReport } from '../types.ts';
-import { addressCheck, coreChecks, nameCheck, passed, sizeChecks, versionCheck } from './checks.ts';
-import { machineResourceCount } from './demand.ts';
-
+import type { ImageCopy } from '../storage/copy.ts';
+import type { PlannedAction, PreflightCheck, PreflightReport, SecretVault } from '../types.ts';
+import { addressCheck, coreChecks, nameCheck, sizeChecks, versionCheck } from './checks.ts';
 import { type Existing, readExisting } from './existing.ts';
 import { galleryCheck } from './gallery-check.ts';
+import { dataRoleCheck, permissionCheck } from './permissions.ts';
+import { policyCheck } from './policy.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
-import { foreignChecks, networkCheck, permissionCheck, providerChecks } from './readings.ts';
+import {
+  foreignChecks,
+  labelCheck,
+  networkCheck,
+  overlapCheck,
+  providerChecks,
+  reachCheck,
+  vaultCheck,
+} from './readings.ts';
+import { passed } from './rows.ts';
 
-/** Providers, permissions, quotas and lists of an ordinary cluster. */
-const usualReads = 20;
+/** Providers, permissions, quotas, policies and lists of an ordinary cluster. */
+const usualReads = 24;
+
+/** The data planes that preflight asks. */
+export interface DataPlanes {
+  readonly copy: Pick<ImageCopy, 'probe'>;
+  readonly secrets: SecretVault;
+}
 
 /**
- * Checks whether a plan can be carried out, and lists what it will create. Every check is a row, so that all problems
- * show together; nothing is written.
+ * Checks whether a plan can be carried out, and lists what it will create and change. Every check is a row, so that all
+ * problems show together; nothing is written.
  */
 export function preflight(
   connection: Connection,
   plan: ClusterPlan,
   facts: AzureFacts,
+  planes: DataPlanes,
 ): Promise<Outcome<PreflightReport>> {
   const sequence = async (): Promise<PreflightReport> => {
     const clients = connection.clients(plan.azure.subscriptionId);
-    const existing = await readExisting(clients, plan);
+    const existing = await readExisting(connection, plan);
+    const resources = actionsOn(plan, existing);
+    const written = new Set(resources.filter(({ action }) => action !== '=').map(({ key }) => key));
     const { resourceGroup, location } = plan.azure;
     const checks: PreflightCheck[] = [
       passed('resourceGroup', 'Resource group', `${resourceGroup} exists in ${facts.resourceGroupLocation}`),
       ...(await providerChecks(clients, plan)),
-      await permissionCheck(clients, plan),
+      await permissionCheck(connection, plan),
       ...sizeChecks(plan, facts),
       ...coreChecks(plan, facts, existing, await computeQuotas(clients, location)),
       addressCheck(plan, existing, await networkQuotas(clients, location)),
       nameCheck(plan, existing),
+      await labelCheck(clients, plan, existing.found.has('apiPublicIp')),
       networkCheck(plan),
+      overlapCheck(plan, facts.staticNetwork?.peerCidrs ?? []),
+      await policyCheck(connection, plan, written),
+      await vaultCheck(planes.secrets),
       ...(await foreignChecks(clients, plan)),
+      ...(await imageChecks(connection, plan, facts, planes)),
     ];
-    if (plan.image.sourceUrl === undefined) {
-      checks.push(await galleryCheck(connection, plan));
-    } else {
-      const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
-      const state = facts.storageAccountExists ? 'there already' : 'free';
-      checks.push(
-        passed('storageAccount', 'Storage account', `${plan.storage.account.name} is ${state}`),
-        passed('imageSource', 'Image source', `fixed VHD of ${size} GiB, readable`),
-        versionCheck(plan, facts),
-      );
-    }
-    return report(plan, existing, checks);
+    return report(plan, existing, resources, checks);
   };
   return untilHalted(() => connection.withReads(plan.azure.subscriptionId, usualReads, sequence));
 }
 
-function report(plan: ClusterPlan, existing: Existing, checks: readonly PreflightCheck[]): PreflightReport {
-  const resources = plan.resources.map(({ key, id, kind }) => {
-    const action: '+' | '=' = existing.keys.has(key) ? '=' : '+';
-    return { key, id, kind, action };
+async function imageChecks(
+  connection: Connection,
+  plan: ClusterPlan,
+  facts: AzureFacts,
+  { copy }: DataPlanes,
+): Promise<readonly PreflightCheck[]> {
+  if (plan.image.sourceUrl === undefined) return [await galleryCheck(connection, plan)];
+  const { account } = plan.storage;
+  const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
+  const state = facts.storageAccountExists ? 'there already' : 'free';
+  return [
+    passed('storageAccount', 'Storage account', `${account.name} is ${state}`),
+    account.owned ? await dataRoleCheck(connection, plan) : await reachCheck(copy, plan),
+    passed('imageSource', 'Image source', `fixed VHD of ${size} GiB, readable`),
+    versionCheck(plan, facts),
+  ];
+}
+
+/** What happens to every resource: those of the plan, and those that come with and after them. */
+function actionsOn(plan: ClusterPlan, existing: Existing): readonly PlannedAction[] {
+  const critical = new Set(criticalPath(plan).resources);
+  const planned = plan.resources.map(({ key, id, kind, name, step, seconds }): PlannedAction => {
+    const differs = existing.found.get(key);
+    const row = { key, id, kind, name, step, by: 'capstan' as const, critical: critical.has(key) };
+    if (differs === undefined) return { ...row, action: '+', seconds };
+    if (differs.length === 0) return { ...row, action: '=', seconds: 0 };
+    return { ...row, action: '~', differs, seconds };
   });
-  const planned = resources.filter((resource) => resource.action === '+').length;
-  const later = existing.machineSizes.length === 0 ? machineResourceCount(plan) : 0;
+  // Machines that run already are the controllers' business: they are not planned again.
+  const later = existing.machineSizes.length === 0 ? laterResources(plan) : [];
+  return [...planned, ...later.map((row): PlannedAction => ({ ...row, action: '+', critical: false }))];
+}
+
+function report(
+  plan: ClusterPlan,
+  existing: Existing,
+  resources: readonly PlannedAction[],
+  checks: readonly PreflightCheck[],
+): PreflightReport {
+  const count = (action: PlannedAction['action']) => resources.filter((resource) => resource.action === action).length;
+  const kept = new Set(resources.filter(({ action }) => action === '=').map(({ key }) => key));
   const path = criticalPath(plan);
   const failed = checks.filter((check) => !check.ok).length;
-  const total = planned + later;
+  const changes = count('~') === 0 ? '' : `, ${count('~')} to change`;
   const sentence =
     failed === 0
-      ? `${checks.length} checks · ${total} resources to create · about ${Math.max(1, Math.round(path.seconds / 60))} m on Azure`
+      ? `${checks.length} checks · ${count('+')} resources to create${changes} · about ${Math.max(1, Math.round(path.seconds / 60))} m on Azure`
       : `${failed} of ${checks.length} checks failed · nothing was created`;
   return {
     ok: failed === 0,
     checks,
     resources,
-    create: total,
-    exists: resources.length - planned,
+    create: count('+'),
+    change: count('~'),
+    exists: existing.found.size - count('~'),
+    armCalls: armCalls(plan, kept),
     seconds: path.seconds,
     criticalPath: path.resources,
     sentence,

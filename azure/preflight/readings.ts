@@ -1,15 +1,15 @@
-import { parseCidr, usableAddresses } from '#domain/network/cidr.ts';
+import { overlaps, parseCidr, type Range, usableAddresses } from '#domain/network/cidr.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients } from '../clients/clients.ts';
-import { collect } from '../clients/collect.ts';
 import { capstanError } from '../errors/capstan-error.ts';
-import { found, need } from '../halt.ts';
+import { CapstanFailure } from '#domain/errors/error.ts';
+import { found, Halt, need } from '../halt.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import { checkStorageAccount } from '../storageAccount/spec.ts';
-import type { PreflightCheck } from '../types.ts';
-import { missingActions, neededActions } from './actions.ts';
-import { passed, refused } from './checks.ts';
+import type { ImageCopy } from '../storage/copy.ts';
+import type { PreflightCheck, SecretVault } from '../types.ts';
+import { passed, refused } from './rows.ts';
 
 /** Whether the providers the plan needs are registered in the subscription. */
 export async function providerChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
@@ -42,28 +42,6 @@ function namespaceOf(id: string): string {
   return id.slice(at + '/providers/'.length).split('/')[0] ?? '';
 }
 
-/** Whether Capstan may do all the plan needs, by the permissions API of each resource group. */
-export async function permissionCheck(clients: Clients, plan: ClusterPlan): Promise<PreflightCheck> {
-  const id = 'permissions';
-  const title = 'Permissions';
-  const { permissions } = await clients.authorization();
-  const needed = neededActions(plan);
-  const problems: string[] = [];
-  let actions = 0;
-  for (const [group, wanted] of needed) {
-    actions += wanted.length;
-    const where = `/subscriptions/${clients.subscriptionId}/resourceGroups/${group}`;
-    const listed = await call(() => collect(permissions.listForResourceGroup(group)));
-    const missing = missingActions(wanted, need(listed, where, 'read the permissions of Capstan'));
-    if (missing.length > 0) problems.push(`${missing.join(', ')} at ${where}`);
-  }
-  if (problems.length === 0) return passed(id, title, `${actions} actions allowed`);
-  const cause = `missing: ${problems.join('; ')}`;
-  const remedy = `Give the identity of Capstan a role with these actions: ${problems.join('; ')}.`;
-  const message = 'The identity of Capstan may not do everything the plan needs.';
-  return refused(id, title, capstanError('CAP-2008', message, { where: plan.azure.resourceGroup, cause, remedy }));
-}
-
 /** Room for all machines of the plan, with one more per pool. Pure. */
 export function networkCheck(plan: ClusterPlan): PreflightCheck {
   const id = 'network';
@@ -83,6 +61,86 @@ export function networkCheck(plan: ClusterPlan): PreflightCheck {
     }
   }
   return passed(id, title, `${plan.network.controlPlaneSubnet.cidr} and ${plan.network.workerSubnet.cidr} have room`);
+}
+
+/** Ranges that must be apart: pods and services inside the cluster, the network and its peers outside. Pure. */
+export function overlapCheck(plan: ClusterPlan, peers: readonly string[]): PreflightCheck {
+  const id = 'overlap';
+  const title = 'Overlap of address ranges';
+  const { network } = plan;
+  const inside = [
+    { name: 'pods', cidr: network.podCidr },
+    { name: 'services', cidr: network.serviceCidr },
+  ];
+  const outside = [
+    ...network.virtualNetwork.cidrs.map((cidr) => ({ name: `the network ${network.virtualNetwork.name}`, cidr })),
+    ...peers.map((cidr) => ({ name: 'a peered network', cidr })),
+  ];
+  const clashes = inside.flatMap((own) =>
+    outside.filter((other) => rangesOverlap(own.cidr, other.cidr)).map((other) => ({ own, other })),
+  );
+  const [first] = clashes;
+  if (first === undefined) {
+    return passed(id, title, `${network.podCidr} and ${network.serviceCidr} lie apart from ${outside.length} ranges`);
+  }
+  const field = first.own.name === 'pods' ? 'podCidr' : 'serviceCidr';
+  const message = `The range of the ${first.own.name} overlaps ${first.other.name}.`;
+  const cause = clashes
+    .map(({ own, other }) => `${own.cidr} (${own.name}) and ${other.cidr} (${other.name})`)
+    .join('; ');
+  const remedy = `Choose another range for spec.network.${field}, outside of ${outside.map(({ cidr }) => cidr).join(', ')}.`;
+  return refused(id, title, capstanError('CAP-2009', message, { where: `spec.network.${field}`, cause, remedy }));
+}
+
+function rangesOverlap(a: string, b: string): boolean {
+  const ranges: readonly (Range | undefined)[] = [parseCidr(a), parseCidr(b)];
+  const [first, second] = ranges;
+  return first !== undefined && second !== undefined && overlaps(first, second);
+}
+
+/** Whether the DNS label of the API server is free; of no matter when the address is there already. */
+export async function labelCheck(clients: Clients, plan: ClusterPlan, exists: boolean): Promise<PreflightCheck> {
+  const id = 'apiName';
+  const title = 'Name of the API server';
+  const { dnsLabel, host } = plan.network.api;
+  if (exists) return passed(id, title, `${host} is there already`);
+  const network = await clients.network();
+  const asked = await call(() => network.checkDnsNameAvailability(plan.azure.location, dnsLabel));
+  if (need(asked, host, 'check the name of the API server').available === true)
+    return passed(id, title, `${host} is free`);
+  return refused(id, title, capstanError('CAP-2022', `The name ${host} is taken.`, { where: host }));
+}
+
+/** Whether the vault of the cluster's keys answers and lets Capstan in. */
+export async function vaultCheck(secrets: SecretVault): Promise<PreflightCheck> {
+  const id = 'keyVault';
+  const title = 'Key Vault';
+  try {
+    // A name that no cluster has: only the answer counts.
+    await secrets.get('capstan-preflight');
+    return passed(id, title, 'secrets can be read');
+  } catch (error) {
+    if (!(error instanceof CapstanFailure)) throw error;
+    return refused(id, title, error.error);
+  }
+}
+
+/** Whether the data plane of an account of the user's can be reached, and with which right. */
+export async function reachCheck(copy: Pick<ImageCopy, 'probe'>, plan: ClusterPlan): Promise<PreflightCheck> {
+  const id = 'ownAccountAccess';
+  const title = 'Access to the storage account';
+  const { account } = plan.storage;
+  const outcome = await copy.probe(plan);
+  if (outcome.status === 'failed') return refused(id, title, outcome.error);
+  if (outcome.status !== 'done') throw new Halt(outcome);
+  const { credential, dataRole } = outcome.value;
+  if (dataRole === 'sufficient') return passed(id, title, credential === 'sas' ? 'by key' : 'by Entra ID');
+  const error = capstanError('CAP-2021', `The identity of Capstan may not read blobs in ${account.name}.`, {
+    where: account.id,
+    cause: 'AuthorizationPermissionMismatch',
+    remedy: `Give it Storage Blob Data Contributor at ${account.id}, wait some minutes and apply again.`,
+  });
+  return refused(id, title, error);
 }
 
 /** Checks of what belongs to the user: storage account, container, identity. */

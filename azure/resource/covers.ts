@@ -36,6 +36,35 @@ export function covers(actual: unknown, wanted: unknown): boolean {
   return wanted === actual;
 }
 
+/** `securityRules[allow_apiserver]` for a named element, `tags[Name]` for a tag, `sku.name` for the rest. */
+function below(path: string, key: string): string {
+  if (path === '') return key;
+  return path === 'tags' || !/^\w+$/.test(key) ? `${path}[${key}]` : `${path}.${key}`;
+}
+
+/**
+ * Paths of the fields of `wanted` that `actual` lacks or has otherwise, for people: the plan's `~`. Empty exactly when
+ * `covers` holds.
+ */
+export function differences(actual: unknown, wanted: unknown, path = ''): readonly string[] {
+  if (covers(actual, wanted)) return [];
+  if (Array.isArray(wanted)) {
+    const list: readonly unknown[] = Array.isArray(actual) ? actual : [];
+    const named = wanted.flatMap((item: unknown) => {
+      const name = isObject(item) ? (item['name'] ?? item['id']) : undefined;
+      if (typeof name !== 'string') return [];
+      const element = `${path}[${name.split('/').at(-1) ?? name}]`;
+      const other = counterpart(list, item);
+      return other === undefined ? [element] : differences(other, item, element);
+    });
+    return named.length === 0 ? [path] : named;
+  }
+  if (isObject(wanted) && isObject(actual)) {
+    return Object.entries(wanted).flatMap(([key, value]) => differences(actual[key], value, below(path, key)));
+  }
+  return [path];
+}
+
 /**
  * `actual` changed as far as `wanted` asks: named elements of lists are merged, what is not mentioned stays.
  * Simple lists (addresses, prefixes) are replaced.

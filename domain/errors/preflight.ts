@@ -110,4 +110,29 @@ export const preflightErrors = defineErrors({
     remedy: 'Correct spec.azure.location; az account list-locations lists the names.',
     httpStatus: 422,
   },
+  'CAP-2019': {
+    title: 'A policy would deny the plan',
+    cause: 'A policy assignment at the group or above denies a resource that the plan writes.',
+    remedy: 'Ask the owner of the assignment for an exemption, or change the document to comply.',
+    httpStatus: 422,
+  },
+  'CAP-2020': {
+    title: 'The image has another Kubernetes version',
+    cause: 'The image declares a version of another minor release than spec.kubernetes.version.',
+    remedy: 'Ask for the version that the image declares, or name an image of the version that is asked for.',
+    httpStatus: 422,
+  },
+  'CAP-2021': {
+    title: 'A data role is missing',
+    cause:
+      'The identity of Capstan may not read or write the data it needs: blobs of the account, secrets of the vault.',
+    remedy: 'Give it the role that is named at the scope that is named.',
+    httpStatus: 422,
+  },
+  'CAP-2022': {
+    title: 'The name of the API server is taken',
+    cause: 'A public address of somebody else has the DNS label of this cluster in the region.',
+    remedy: 'Choose another cluster name or another region.',
+    httpStatus: 409,
+  },
 });

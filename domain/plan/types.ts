@@ -211,6 +211,8 @@ export interface AzureFacts {
   readonly staticNetwork?: {
     readonly virtualNetworkId: string;
     readonly cidrs: readonly string[];
+    /** Ranges of peered networks. */
+    readonly peerCidrs?: readonly string[];
     readonly controlPlaneSubnet: PlannedSubnet;
     readonly workerSubnet: PlannedSubnet;
   };

@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ownedTag } from '#domain/names/tags.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { PlanAnswer } from '#services/plan.ts';
+import { armAs } from '../support/arm.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 /**
@@ -24,7 +26,54 @@ afterAll(async () => {
   await stack.stop();
 });
 
+/** What the plan said before anything was there. */
+let planned: PlanAnswer;
+let seeded: ReadonlySet<string>;
+let callsBefore = 0;
+
+/** Calls to Azure Resource Manager that Capstan made itself; the controllers of the cluster have an identity of their own. */
+async function callsOfApp(): Promise<number> {
+  const app = '44444444-4444-4444-8444-444444444444';
+  return (await stack.requests()).filter((entry) => entry.service === 'arm' && entry.caller === app).length;
+}
+
+/** Ids of what the cluster made, with what is chosen by chance taken out. */
+async function madeIds(): Promise<readonly string[]> {
+  const listed = (await stack.resources()).map((resource) => resource.id).filter((id) => !seeded.has(id));
+  const azure = await armAs(stack.gatewayUrl);
+  const balancer = listed.find((id) => id.endsWith('/demo-public-lb'))!;
+  const account = listed.find((id) => /storageAccounts/.test(id))!;
+  const rules = (await azure.need('GET', `${balancer}/inboundNatRules`, '2025-05-01'))['value'] as { id: string }[];
+  const containers = (await azure.need('GET', `${account}/blobServices/default/containers`, '2025-01-01'))['value'];
+  const children = [...rules, ...(containers as { id: string }[])].map((child) => child.id);
+  return [...listed, ...children].map(open).toSorted((a, b) => a.localeCompare(b));
+}
+
+function open(id: string): string {
+  return id
+    .replace(/\/roleAssignments\/.+$/, '/roleAssignments')
+    .replaceAll(/demo-control-plane-[a-z0-9]{5}/g, 'demo-control-plane-<random>')
+    .replaceAll(/(demo-[a-z]+-[123])-[a-z0-9]{5}-[a-z0-9]{5}/g, '$1-<random>-<random>')
+    .toLowerCase();
+}
+
 describe('the sample cluster', () => {
+  it('is planned without a single write', async () => {
+    const before = await stack.resources();
+    seeded = new Set(before.map((resource) => resource.id));
+    planned = JSON.parse((await stack.request('POST', '/api/clusters/demo/plan', JSON.stringify(sample))).text);
+    expect(planned.checks.filter((check) => !check.ok)).toEqual([]);
+    expect(await stack.resources()).toEqual(before);
+    callsBefore = await callsOfApp();
+    const writes = (await stack.requests()).filter((entry) => entry.service === 'arm' && entry.method !== 'GET');
+    expect(new Set(writes.map((entry) => entry.path.split('/').at(-1)))).toEqual(new Set(['checkNameAvailability']));
+    for (const row of planned.resources) expect(row.action, row.id).toBe('+');
+    expect(planned.criticalPath.length).toBeGreaterThan(4);
+    expect(planned.resources.filter((row) => row.critical).map((row) => row.key)).toEqual(
+      expect.arrayContaining([...planned.criticalPath]),
+    );
+  });
+
   it('becomes Ready from one queue message: three control-plane nodes, five workers in three zones, two add-ons', async () => {
     await stack.post(sample, 'sample');
     const { status } = await stack.settled('demo');
@@ -40,6 +89,22 @@ describe('the sample cluster', () => {
       [1, 2],
       [1, 1],
     ]);
+  });
+
+  it('made exactly the resources that were planned, with about as many calls', async () => {
+    const ids = planned.resources.map((row) => open(row.id)).toSorted((a, b) => a.localeCompare(b));
+    expect(await madeIds()).toEqual(ids);
+    const calls = (await callsOfApp()) - callsBefore;
+    expect(
+      Math.abs(calls - planned.armCalls) / planned.armCalls,
+      `${calls} calls, planned ${planned.armCalls}`,
+    ).toBeLessThan(0.2);
+  });
+
+  it('is planned again without a change: everything is there as it should be', async () => {
+    const again = JSON.parse((await stack.request('POST', '/api/clusters/demo/plan', JSON.stringify(sample))).text);
+    expect(again).toMatchObject({ ok: true, create: 0, change: 0, changes: [] });
+    expect(again.resources.filter((row: { action: string }) => row.action !== '=')).toEqual([]);
   });
 
   it('is one orchestration however often the message comes, also after it is Ready', async () => {

@@ -2,14 +2,16 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { missingActions, neededActions } from '../../../azure/preflight/actions.ts';
 import { addressCheck, coreChecks, nameCheck, sizeChecks, versionCheck } from '../../../azure/preflight/checks.ts';
-import { coreDemand, machineResourceCount } from '../../../azure/preflight/demand.ts';
+import { coreDemand } from '../../../azure/preflight/demand.ts';
 import { criticalPath } from '#domain/plan/estimate.ts';
-import { networkCheck } from '../../../azure/preflight/readings.ts';
+import { laterResources } from '#domain/plan/later.ts';
+import { networkCheck, overlapCheck } from '../../../azure/preflight/readings.ts';
+import { covers, differences } from '../../../azure/resource/covers.ts';
 import { skuCatalogue } from '../../../azure/facts/skus.ts';
 import { tenantOf } from '../../../azure/facts/facts.ts';
 import { sampleFacts, samplePlan } from '../../support/sample-plan.ts';
 
-const nothing = { keys: new Set<string>(), foreign: [], machineSizes: [] };
+const nothing = { found: new Map<string, readonly string[]>(), foreign: [], machineSizes: [] };
 
 function sku(name: string, zones: string[], restrictions: object[] = []) {
   return {
@@ -100,14 +102,26 @@ describe('preflight checks', () => {
       error: { code: 'CAP-2006' },
     });
     expect(
-      addressCheck(samplePlan(), { ...nothing, keys: new Set(['apiPublicIp', 'natGatewayPublicIp']) }, [
-        { name: 'PublicIPAddresses', used: 10, limit: 10 },
-      ]).ok,
+      addressCheck(
+        samplePlan(),
+        {
+          ...nothing,
+          found: new Map([
+            ['apiPublicIp', []],
+            ['natGatewayPublicIp', []],
+          ]),
+        },
+        [{ name: 'PublicIPAddresses', used: 10, limit: 10 }],
+      ).ok,
     ).toBe(true);
   });
 
   it('name every missing action once, and respect wildcards and notActions', () => {
-    const needed = neededActions(samplePlan()).get('platform') ?? [];
+    const group = '/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups/platform';
+    const scopes = neededActions(samplePlan());
+    // The reading of VM sizes is granted at the subscription, so the right to grant is needed there too.
+    expect([...scopes.keys()]).toEqual([group, group.split('/resourceGroups')[0]]);
+    const needed = scopes.get(group) ?? [];
     expect(missingActions(needed, [{ actions: ['*'] }])).toEqual([]);
     const contributor = [{ actions: ['*'], notActions: ['Microsoft.Authorization/*/Write'] }];
     expect(missingActions(needed, contributor)).toEqual(['Microsoft.Authorization/roleAssignments/write']);
@@ -134,7 +148,96 @@ describe('preflight checks', () => {
       error: { code: 'CAP-2013' },
     });
     const other = sampleFacts({ imageSource: { etag: 'x', sizeBytes: 1, kubernetesVersion: 'v1.34.1' } });
-    expect(versionCheck(plan, other)).toMatchObject({ ok: true, detail: expect.stringContaining('warning') });
+    expect(versionCheck(plan, other)).toMatchObject({
+      ok: false,
+      error: { code: 'CAP-2020', remedy: expect.stringContaining('Set spec.kubernetes.version to v1.34.1') },
+    });
+    const patch = sampleFacts({ imageSource: { etag: 'x', sizeBytes: 1, kubernetesVersion: 'v1.33.9' } });
+    expect(versionCheck(plan, patch)).toMatchObject({ ok: true, detail: expect.stringContaining('warning') });
+  });
+});
+
+describe('the ranges of a cluster', () => {
+  it('may not overlap the network it stands in, nor one that is peered with it', () => {
+    expect(overlapCheck(samplePlan(), ['10.90.0.0/16']).ok).toBe(true);
+    const plan = samplePlan();
+    expect(overlapCheck(plan, [plan.network.podCidr])).toMatchObject({
+      ok: false,
+      error: { code: 'CAP-2009', where: 'spec.network.podCidr', cause: expect.stringContaining('a peered network') },
+    });
+    const inside = { ...plan.network.virtualNetwork, cidrs: [plan.network.serviceCidr] };
+    const clash = overlapCheck({ ...plan, network: { ...plan.network, virtualNetwork: inside } }, []);
+    expect(clash.error?.remedy).toContain('Choose another range for spec.network.serviceCidr');
+  });
+});
+
+describe('actions', () => {
+  it('on what belongs to the user are asked for at the single resources, and never include a write', () => {
+    const user = '/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups';
+    const identity = `${user}/ids/providers/Microsoft.ManagedIdentity/userAssignedIdentities/own`;
+    const account = `${user}/storage/providers/Microsoft.Storage/storageAccounts/corpimages0001`;
+    const plan = samplePlan({
+      spec: {
+        azure: {
+          subscriptionId: '22222222-2222-4222-8222-222222222222',
+          location: 'westeurope',
+          resourceGroup: 'platform',
+          identity,
+        },
+        storage: { account: 'corpimages0001', resourceGroup: 'storage', container: 'images' },
+      },
+      facts: { storageAccountName: 'corpimages0001', storageAccountExists: true },
+    });
+    const needed = neededActions(plan);
+    expect(needed.get(identity)).toEqual([
+      'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action',
+      'Microsoft.ManagedIdentity/userAssignedIdentities/read',
+    ]);
+    expect(needed.get(account)).toEqual([
+      'Microsoft.Storage/storageAccounts/blobServices/containers/read',
+      'Microsoft.Storage/storageAccounts/read',
+    ]);
+    expect([...needed.keys()]).toHaveLength(3);
+  });
+});
+
+describe('differences', () => {
+  it('name the field, the tag and the named element that differ, and nothing when all is covered', () => {
+    const actual = {
+      location: 'westeurope',
+      tags: { Name: 'a', 'x.y/z': '1' },
+      sku: { name: 'Basic' },
+      securityRules: [{ name: 'allow_apiserver', sourceAddressPrefix: '*', priority: 2201 }, { name: 'theirs' }],
+      cidrs: ['10.0.0.0/8'],
+    };
+    const wanted = {
+      location: 'westeurope',
+      tags: { Name: 'a', 'x.y/z': '2', owner: 'us' },
+      sku: { name: 'Standard' },
+      securityRules: [
+        { name: 'allow_apiserver', sourceAddressPrefix: '192.0.2.0/24', priority: 2201 },
+        { name: 'deny_ssh' },
+      ],
+      cidrs: ['10.0.0.0/16'],
+    };
+    expect(differences(actual, wanted)).toEqual([
+      'tags[x.y/z]',
+      'tags[owner]',
+      'sku.name',
+      'securityRules[allow_apiserver].sourceAddressPrefix',
+      'securityRules[deny_ssh]',
+      'cidrs',
+    ]);
+    expect(differences(actual, { sku: { name: 'Basic' }, securityRules: [{ name: 'theirs' }] })).toEqual([]);
+  });
+
+  it('are there exactly when something is not covered', () => {
+    const json = fc.jsonValue({ maxDepth: 3 });
+    fc.assert(
+      fc.property(json, json, (actual, wanted) => {
+        expect(differences({ x: actual }, { x: wanted }).length === 0).toBe(covers({ x: actual }, { x: wanted }));
+      }),
+    );
   });
 });
 
@@ -163,7 +266,7 @@ describe('duration', () => {
   });
 
   it('counts what the controllers will make', () => {
-    expect(machineResourceCount(samplePlan())).toBe(2 + 2 * 5 + 5 * 3);
+    expect(laterResources(samplePlan())).toHaveLength(2 + 2 * 5 + 5 * 3);
   });
 });
 

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAzure, type Azure, type EnsureDone, type RemoveOutcome } from '#azure/index.ts';
+import { createAzure, type Azure, type AzureSettings, type EnsureDone, type RemoveOutcome } from '#azure/index.ts';
 import { Secret } from '#domain/secret.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { createArm } from '#local/azure/azure.ts';
 import { composeSimulator, type Simulator } from '#local/simulator/compose.ts';
+import { armAs, assignRole, makeIdentity, ownerClientId, simulatedSubscription } from '../../support/arm.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
 
 const uid = 'c0ffee00-0000-4000-8000-000000000001';
@@ -36,16 +37,18 @@ beforeAll(async () => {
   );
   process.env['IDENTITY_ENDPOINT'] = `${simulator.url}/msi/token`;
   process.env['IDENTITY_HEADER'] = 'x';
-  azure = createAzure({
-    environment: 'public',
-    gatewayUrl: simulator.url,
-    managedIdentityClientId: '33333333-3333-4333-8333-333333333333',
-    keyVaultUri: 'https://capstan-kv.vault.azure.net',
-  });
+  azure = createAzure(settings());
 });
 afterAll(async () => {
   await simulator.close();
   rmSync(directory, { recursive: true, force: true });
+});
+
+const settings = (): AzureSettings => ({
+  environment: 'public',
+  gatewayUrl: simulator.url,
+  managedIdentityClientId: ownerClientId,
+  keyVaultUri: 'https://capstan-kv.vault.azure.net',
 });
 
 function value<Value extends object>(outcome: Outcome<Value>): Value {
@@ -82,6 +85,36 @@ async function ensureAll(plan: ClusterPlan): Promise<Map<string, EnsureDone>> {
     }
   }
   return finished;
+}
+
+/** Somebody changes a rule and takes a tag away. */
+async function meddle(plan: ClusterPlan): Promise<void> {
+  const owner = await armAs(simulator.url);
+  const id = (key: string) => plan.resources.find((resource) => resource.key === key)!.id;
+  const version = '2025-05-01';
+  const group = (await owner.need('GET', id('controlPlaneSecurityGroup'), version)) as {
+    properties: { securityRules: { name: string; properties: { destinationPortRange: string } }[] };
+  };
+  group.properties.securityRules.find((rule) => rule.name === 'allow_apiserver')!.properties.destinationPortRange = '1';
+  await owner.need('PUT', id('controlPlaneSecurityGroup'), version, group);
+  const table = (await owner.need('GET', id('routeTable'), version)) as { tags: Record<string, string> };
+  delete table.tags['department'];
+  await owner.need('PUT', id('routeTable'), version, table);
+  const state = async (key: string) =>
+    ((await owner.need('GET', id(key), version)) as { properties: { provisioningState: string } }).properties
+      .provisioningState;
+  for (const key of ['controlPlaneSecurityGroup', 'routeTable'])
+    await expect.poll(async () => state(key), { interval: 5 }).toBe('Succeeded');
+}
+
+/** The app under an identity that may read everything and write nothing. */
+async function asReader(): Promise<Azure> {
+  const owner = await armAs(simulator.url);
+  const { clientId, principalId } = await makeIdentity(owner, 'reader');
+  await assignRole(owner, principalId, 'acdd72a7-3385-48ef-bd42-f606fba81ae7', simulatedSubscription);
+  // Assignments take effect after a while, as in Azure.
+  await pause(700);
+  return createAzure({ ...settings(), managedIdentityClientId: clientId });
 }
 
 async function remove(id: string, kind: never, clusterName = 'demo'): Promise<RemoveOutcome> {
@@ -135,7 +168,29 @@ describe('the sample cluster on the simulated Azure', () => {
     ).toEqual([]);
     const second = value(await azure.preflight(plan, facts));
     expect(second.checks.filter((check) => !check.ok)).toEqual([]);
-    expect(second.resources.filter((resource) => resource.action === '+').map((resource) => resource.key)).toEqual([]);
+    expect(second.resources.filter((resource) => resource.action !== '=')).toEqual([]);
+    expect(second.resources.filter((resource) => resource.key === 'groupRole')).toMatchObject([{ action: '=' }]);
+
+    await meddle(plan);
+    const third = value(await azure.preflight(plan, facts));
+    expect(third.resources.filter((resource) => resource.action !== '=')).toMatchObject([
+      {
+        key: 'controlPlaneSecurityGroup',
+        action: '~',
+        differs: ['securityRules[allow_apiserver].destinationPortRange'],
+        seconds: 5,
+      },
+      { key: 'routeTable', action: '~', differs: ['tags[department]'] },
+    ]);
+    expect(third).toMatchObject({ change: 2, create: 0, sentence: expect.stringContaining(', 2 to change ·') });
+    // What the plan calls different is what an apply writes, and nothing else.
+    const mended = await ensureAll(plan);
+    expect(
+      [...mended].filter(([, { action }]) => action !== 'exists').map(([key, { action }]) => [key, action]),
+    ).toEqual([
+      ['controlPlaneSecurityGroup', 'updated'],
+      ['routeTable', 'updated'],
+    ]);
     expect(arm.control.unmodelled()).toEqual([]);
 
     for (const resource of plan.resources.toReversed()) {
@@ -165,6 +220,36 @@ describe('the sample cluster on the simulated Azure', () => {
     expect(failed).toMatchObject([{ id: 'quota:standardDSv5Family', error: { code: 'CAP-2005' } }]);
     expect(failed[0]?.error?.remedy).toMatch(/at least \d+/);
     arm.control.faults.clear();
+  });
+
+  it('tells every obstacle together, before there is a plan', async () => {
+    const bad = sampleDocument({
+      azure: { subscriptionId: document.spec.azure.subscriptionId, location: 'westeurope', resourceGroup: 'nowhere' },
+      image: { vhd: 'https://capstanimages.blob.core.windows.net/images/none.vhd' },
+      storage: { account: 'doesnotexist0' },
+    });
+    const { facts, checks } = value(await azure.survey(bad));
+    expect(facts).toBeUndefined();
+    expect(checks.map((check) => [check.id, check.ok ? 'ok' : check.error?.code])).toEqual([
+      ['resourceGroup', 'CAP-2001'],
+      ['region', 'ok'],
+      ['storageAccount', 'CAP-2010'],
+      ['imageSource', 'CAP-2012'],
+    ]);
+    expect(checks.filter((check) => !check.ok && check.error?.remedy === undefined)).toEqual([]);
+  });
+
+  it('names what the identity may not do, at which scope', async () => {
+    const { facts } = value(await azure.readFacts(document, uid));
+    const plan = planCluster(document, facts, uid);
+    const reader = await asReader();
+    const report = value(await reader.preflight(plan, facts));
+    const failed = new Map(report.checks.filter((check) => !check.ok).map((check) => [check.id, check.error]));
+    expect([...failed.keys()]).toEqual(['permissions', 'keyVault', 'dataRole']);
+    expect(failed.get('permissions')).toMatchObject({ code: 'CAP-2008' });
+    expect(failed.get('permissions')?.remedy).toMatch(/virtualMachines\/write.* at \/subscriptions\/.*platform/);
+    expect(failed.get('permissions')?.remedy).not.toContain('virtualMachines/read');
+    expect(failed.get('dataRole')?.remedy).toContain('Storage Blob Data Contributor');
   });
 
   it('keeps secrets, and lets one of two writers win', async () => {
@@ -289,6 +374,11 @@ describe('the sample cluster on the simulated Azure', () => {
         equals: 'westeurope',
       },
     });
+    const denied = value(await azure.preflight(plan, facts)).checks.filter((check) => !check.ok);
+    expect(denied).toMatchObject([
+      { id: 'policy', error: { code: 'CAP-2019', cause: expect.stringContaining('demo-node-routetable') } },
+    ]);
+    expect(denied[0]?.error?.remedy).toContain('policyAssignments/no-route-tables');
     const resource = plan.resources.find((candidate) => candidate.key === 'routeTable')!;
     const outcome = await azure.ensure({ plan, resource, outputs: {} });
     expect(outcome).toMatchObject({ status: 'failed', error: { code: 'CAP-3002' } });

@@ -46,6 +46,13 @@ export const EXTRA_OPERATIONS: readonly SurfaceOperation[] = [
   operation('GET', LOCK.replace('/{lockName}', ''), '2020-05-01', ['$filter']),
   operation('GET', POLICY, '2023-04-01', ['$filter', '$top']),
   operation('GET', `${POLICY}/{policyAssignmentName}`, '2023-04-01'),
+  operation('GET', '/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}', '2023-04-01'),
+  operation(
+    'GET',
+    '/subscriptions/{subscriptionId}/providers/Microsoft.Network/locations/{location}/CheckDnsNameAvailability',
+    '2026-01-01',
+    ['domainNameLabel'],
+  ),
   operation('GET', DENY, '2022-04-01', ['$filter']),
   operation('GET', `${DENY}/{denyAssignmentId}`, '2022-04-01'),
   ...resource(ZONE, '2024-06-01', true),

@@ -254,7 +254,9 @@ function actionOf(method: string, address: Address, operation: SurfaceOperation)
     path === '/subscriptions' ||
     path === '/tenants' ||
     path === '/subscriptions/{subscriptionid}' ||
-    path.endsWith('/permissions')
+    path.endsWith('/permissions') ||
+    // Definitions that come with Azure belong to no subscription: everyone reads them.
+    /^\/providers\/microsoft\.authorization\/policydefinitions\//iu.test(address.path)
   )
     return undefined;
   const verb = method === 'GET' || method === 'HEAD' ? 'read' : method === 'DELETE' ? 'delete' : 'write';
@@ -262,7 +264,10 @@ function actionOf(method: string, address: Address, operation: SurfaceOperation)
   if (path.endsWith('/register') || path.endsWith('/unregister'))
     return `${address.path.split('/')[4] ?? ''}/register/action`;
   if (declared.types.length === 0 || declared.provider === '') {
-    if (path.endsWith('/resources')) return 'Microsoft.Resources/subscriptions/resources/read';
+    if (path.endsWith('/resources'))
+      return path.includes('/resourcegroups')
+        ? 'Microsoft.Resources/subscriptions/resourceGroups/resources/read'
+        : 'Microsoft.Resources/subscriptions/resources/read';
     if (path.includes('/resourcegroups')) return `Microsoft.Resources/subscriptions/resourceGroups/${verb}`;
     return path.includes('/providers')
       ? 'Microsoft.Resources/subscriptions/providers/read'

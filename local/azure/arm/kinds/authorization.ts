@@ -20,6 +20,7 @@ import { wireOf } from '../engine/view.ts';
 import { immediate } from '../catalogue/profiles.ts';
 import { makeExtension, requireScope } from './extensions.ts';
 import { type Handlers, subscriptionIn } from './handlers.ts';
+import { policyDefinitionHandlers } from './policyDefinitions.ts';
 import { roleAssignmentHandlers } from './roleAssignments.ts';
 
 /** Extension resources have handlers; as kinds they only serve the state. */
@@ -217,6 +218,7 @@ const AT = '/{scope}/providers/microsoft.authorization';
 
 export const authorizationHandlers: Handlers = {
   ...roleAssignmentHandlers,
+  ...policyDefinitionHandlers,
   [`GET ${AT}/roledefinitions`]: listRoles,
   [`GET ${AT}/roledefinitions/{}`](world, _call, address) {
     const guid = address.names[0] ?? '';

@@ -10,6 +10,7 @@ import { locationOf, normalLocation, wireOf } from '../engine/view.ts';
 import { computeUsages, skusOf } from './capacity.ts';
 import { type Handlers, subscriptionIn } from './handlers.ts';
 import { instanceView } from './machinePower.ts';
+import { isLabelFree } from './publicAddresses.ts';
 import { virtualMachines } from './virtualMachines.ts';
 
 /** Region in a `locations/{location}` address; 400 when Azure has no such region. */
@@ -106,6 +107,10 @@ export const catalogueHandlers: Handlers = {
   },
   'GET /subscriptions/{}/providers/microsoft.network/locations/{}/usages': (world, _call, address) =>
     jsonReply(200, { value: networkUsages(world, regionIn(address.names), subscriptionIn(address)) }),
+  'GET /subscriptions/{}/providers/microsoft.network/locations/{}/checkdnsnameavailability'(world, call, address) {
+    const label = call.request.query.get('domainNameLabel') ?? '';
+    return jsonReply(200, { available: isLabelFree(world, label, regionIn(address.names)) });
+  },
   'GET /subscriptions/{}/providers/microsoft.storage/locations/{}/usages'(world, _call, address) {
     const location = regionIn(address.names);
     const accounts = [...world.store.ofType('Microsoft.Storage/storageAccounts')].filter(

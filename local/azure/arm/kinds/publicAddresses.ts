@@ -23,6 +23,18 @@ function fqdnOf(label: string, location: string): string {
   return `${label.toLowerCase()}.${location}.cloudapp.azure.com`;
 }
 
+/** Keys of the public addresses that have a public name. */
+function holdersOf(world: World, fqdn: string): string[] {
+  return [...world.store.ofType(TYPE)]
+    .filter((address) => text(at(address.body, 'properties', 'dnsSettings', 'fqdn')) === fqdn)
+    .map((address) => address.key);
+}
+
+/** Whether nobody has a DNS label in a region. */
+export function isLabelFree(world: World, label: string, location: string): boolean {
+  return holdersOf(world, fqdnOf(label, location)).length === 0;
+}
+
 function dnsSettings(world: World, id: string, location: string, value: JsonObject): JsonObject {
   const label = text(value['domainNameLabel']);
   if (label === undefined) return value;
@@ -35,8 +47,7 @@ function dnsSettings(world: World, id: string, location: string, value: JsonObje
     );
   }
   const fqdn = fqdnOf(label, location);
-  for (const other of world.store.ofType(TYPE)) {
-    if (other.key === id.toLowerCase() || text(at(other.body, 'properties', 'dnsSettings', 'fqdn')) !== fqdn) continue;
+  if (holdersOf(world, fqdn).some((key) => key !== id.toLowerCase())) {
     throw new ArmError(400, 'DnsRecordInUse', `DNS record ${fqdn} is already used by another public IP.`, {
       details: [],
     });

@@ -1,0 +1,53 @@
+import { Secret } from '#domain/secret.ts';
+import { call } from '../clients/capture.ts';
+import type { Connection } from '../clients/clients.ts';
+import { need } from '../halt.ts';
+import type { CompareRequest, Comparison } from '../types.ts';
+import { parseArmId } from './arm-id.ts';
+import { differences } from './covers.ts';
+import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
+
+/**
+ * Holds one planned resource against what is there, with the same desired state as `ensure`: what an apply would change.
+ * One read, nothing is written.
+ */
+export async function compareKind<Body>(
+  connection: Connection,
+  definition: KindDefinition<Body>,
+  request: CompareRequest,
+): Promise<Comparison> {
+  const { resource } = request;
+  const input: SpecInput = { ...request, cloud: connection.cloud };
+  const identified = definition.identify?.(input) ?? resource.id;
+  // Without the outputs of what it is named after (an identity that is not there yet) it cannot exist.
+  if (isCapstanError(identified)) return { exists: false };
+  const id = parseArmId(identified);
+  const read = await call(() => definition.read(connection.clients(id.subscriptionId), id));
+  if (!read.ok && read.failure.status === 404) return { exists: false };
+  const existing = need(read, id.id, `read the ${definition.title}`);
+  const { tags, provisioningState } = definition.describe(existing);
+  const found = {
+    exists: true as const,
+    id: id.id,
+    tags: tags ?? {},
+    outputs: definition.outputs?.(existing, input) ?? {},
+  };
+  if (!resource.owned) return { ...found, differs: [] };
+  // Such a resource is written again as a whole, whatever its fields are.
+  if (/^failed$/i.test(provisioningState ?? '')) return { ...found, differs: ['provisioningState'] };
+  const wanted = definition.desired(input, existing);
+  if (wanted === undefined || isCapstanError(wanted)) return { ...found, differs: [] };
+  return { ...found, differs: differences(existing, wanted) };
+}
+
+/** What the first write of a resource would hold, for checks of policies; undefined when the spec refuses. */
+export function firstParameters<Body>(
+  connection: Connection,
+  definition: KindDefinition<Body>,
+  request: CompareRequest,
+): unknown {
+  // No rule looks into cloud-init, which does not exist yet.
+  const input: SpecInput = { ...request, cloud: connection.cloud, customData: new Secret('') };
+  const wanted = definition.desired(input, undefined);
+  return isCapstanError(wanted) ? undefined : wanted;
+}
