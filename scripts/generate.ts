@@ -5,6 +5,7 @@ import { errorRegistry } from '#domain/errors/registry.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { queueMessage } from '#domain/message.ts';
 import { storageDocument } from '#test/full/storage/document.ts';
+import { roleDefinitions } from './role/definitions.ts';
 import { requestReference } from './reference.ts';
 
 /**
@@ -26,7 +27,13 @@ function errorsPage(): string {
   return `# Errors\n\nEvery error a person can meet has a stable code. Made from \`domain/errors\` by \`npm run generate\`.\n\n${rows.join('\n')}`;
 }
 
+/** The custom roles as `az role definition create` takes them; the subscription is filled in by whoever uses them. */
+const roles = Object.entries(roleDefinitions(['/subscriptions/00000000-0000-0000-0000-000000000000'])).map(
+  ([name, role]) => [`infra/roles/${name}.json`, `${JSON.stringify(role, undefined, 2)}\n`] as const,
+);
+
 const files: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(roles),
   'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
   'docs/request-reference.md': requestReference(clusterSchema),

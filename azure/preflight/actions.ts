@@ -21,6 +21,7 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
       'Microsoft.Network/routeTables/join/action',
       'Microsoft.Network/natGateways/join/action',
     ],
+    more: [joinSubnet],
   },
   networkSecurityGroup: { type: 'Microsoft.Network/networkSecurityGroups' },
   routeTable: { type: 'Microsoft.Network/routeTables' },
@@ -75,6 +76,12 @@ export function actionsOf(kind: ResourceKind): readonly string[] {
   return [`${type}/read`, `${type}/write`, `${type}/delete`, ...links, ...more];
 }
 
+/** What a write of an ARM type needs besides its own action: at the resources it refers to, and at what comes with it. */
+export function linksOf(type: string): readonly string[] {
+  const entry = Object.values(byKind).find((candidate) => candidate.type.toLowerCase() === type.toLowerCase());
+  return entry === undefined ? [] : [...(entry.links ?? []), ...(entry.more ?? [])];
+}
+
 /** What the use of a resource of the user's needs there; it is read and referred to, never written. */
 const usedByKind: Readonly<Partial<Record<ResourceKind, readonly string[]>>> = {
   virtualNetwork: ['Microsoft.Network/virtualNetworks/read', joinSubnet],
@@ -90,9 +97,7 @@ function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string;
   if (kind === 'blobContainer' && !plan.storage.account.owned)
     return { scope: plan.storage.account.id, actions: owned ? actionsOf(kind) : [`${byKind[kind].type}/read`] };
   if (!owned) return { scope: id, actions: usedByKind[kind] ?? [`${byKind[kind].type}/read`] };
-  // A subnet of ours is joined in the group; one of the user's at its network.
-  const joins = kind === 'virtualNetwork' ? [...actionsOf(kind), joinSubnet] : actionsOf(kind);
-  return { scope: group, actions: joins };
+  return { scope: group, actions: actionsOf(kind) };
 }
 
 /** What must be allowed, by ARM scope: the group of what Capstan makes, the single resources of the user's, the subscription. */

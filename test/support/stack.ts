@@ -74,7 +74,8 @@ export interface Stack {
   fault(order: object): Promise<void>;
   unmodelled(): Promise<readonly unknown[]>;
   killHost(): Promise<void>;
-  startHost(): Promise<void>;
+  /** Starts the host again; `settings` replace those it had. */
+  startHost(settings?: Record<string, string>): Promise<void>;
   /** Process ids, for measurements. */
   readonly processes: { readonly host: number; readonly simulator: number; readonly azurite: number };
   /** Everything the host and the simulator printed. */
@@ -147,7 +148,8 @@ export async function startStack(options: { scale?: number; settings?: Record<st
     '--data',
     path.join(data, 'host'),
   ];
-  const startHost = async () => run('host', hostArgs, settings, /listening on/);
+  const startHost = async (changed: Record<string, string> = {}) =>
+    run('host', hostArgs, { ...settings, ...changed }, /listening on/);
   const simulator = await run('simulator', simulatorArgs, {}, /listening on/);
   await uploadComponents(azurite.connectionString);
   let host = await startHost();
@@ -225,8 +227,8 @@ export async function startStack(options: { scale?: number; settings?: Record<st
     },
     unmodelled: async () => (await door('unmodelled')) as [],
     killHost: async () => stopChild(host, 'SIGKILL'),
-    async startHost() {
-      host = await startHost();
+    async startHost(changed) {
+      host = await startHost(changed);
     },
     get processes() {
       return { host: host.pid ?? 0, simulator: simulator.pid ?? 0, azurite: azurite.pid };

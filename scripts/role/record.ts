@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { callsOf, dataOf, dynamicLives, live, staticLives } from '#test/full/role-lives.ts';
+import { startStack } from '#test/support/stack.ts';
+import type { Recording } from './definitions.ts';
+
+const principalId = '44444444-4444-4444-8444-444444444444';
+
+/** Lets clusters live and die on the simulated Azure and keeps the calls that Capstan made, without names. */
+export async function record(): Promise<void> {
+  const stack = await startStack();
+  try {
+    await live(stack, dynamicLives);
+    const first = await stack.requests();
+    await live(stack, staticLives);
+    const all = await stack.requests();
+    const recording: Recording = {
+      dynamic: callsOf(first, principalId),
+      static: callsOf(all.slice(first.length), principalId),
+      data: dataOf(all, principalId),
+    };
+    writeFileSync(path.join(import.meta.dirname, 'calls.json'), `${JSON.stringify(recording, undefined, 2)}\n`);
+  } finally {
+    await stack.stop();
+  }
+}
