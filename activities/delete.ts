@@ -1,4 +1,5 @@
-import { deletionWaves } from '#domain/plan/deletion.ts';
+import type { RemoveOutcome } from '#azure/types.ts';
+import { type DeletedSecret, deletedSecretsDocument, deletionWaves, settledItems } from '#domain/plan/deletion.ts';
 import type { ResourceKind } from '#domain/plan/types.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
@@ -77,18 +78,38 @@ defineActivity('planDeletion', async (work) => {
     if (listed.has(item.key) || !isLeft(item)) continue;
     left.push({ key: item.key, kind: item.kind });
   }
+  const waves = deletionWaves(left);
+  if (waves.length === 0) {
+    for (const item of settledItems(await work.store.clusters.items(work.ref.name)))
+      await work.store.clusters.putItem(work.ref.name, item);
+  }
   const after = await work.store.clusters.items(work.ref.name);
   const kept = after.filter((item) => item.state === 'kept').length;
   const deleted = after.filter((item) => item.state === 'deleted').length;
-  return done(
-    { waves: deletionWaves(left) },
-    `${deleted} resources deleted${kept === 0 ? '' : ` · ${kept} kept for other clusters`}`,
-  );
+  return done({ waves }, `${deleted} resources deleted${kept === 0 ? '' : ` · ${kept} kept, each with its reason`}`);
 });
 
-/** An id that ends with its type was never completed: the resource was never made. */
+/** An id that ends with its type was never completed: if the resource was made all the same, the search found it. */
 function isLeft(item: InventoryItem): boolean {
-  return item.owned && item.state !== 'deleted' && item.state !== 'kept' && !/\/roleAssignments$/i.test(item.id);
+  if (item.state === 'deleted' || item.state === 'kept') return false;
+  // A container of the user's holds a copy that is ours.
+  return (item.owned || item.kind === 'blobContainer') && !/\/roleAssignments$/i.test(item.id);
+}
+
+/** Takes the copy of the image away; what cannot be reached is listed with its cause, and keeps nothing else waiting. */
+async function removeCopy(work: Work): Promise<RemoveOutcome> {
+  const plan = await work.plan();
+  const { id } = plan.storage.account;
+  const outcome = await (await work.azure()).leaveCopy(plan);
+  if (outcome.status === 'wait') return outcome;
+  if (outcome.status === 'failed')
+    return { status: 'done', action: 'kept', id, reason: `${outcome.error.code}: ${outcome.error.message}` };
+  if (outcome.status === 'cancelled') throw new Error('a call to Azure is never cancelled');
+  const { action, reason } = outcome.value;
+  if (action === 'kept') return { status: 'done', action, id, ...(reason === undefined ? {} : { reason }) };
+  return plan.storage.account.owned
+    ? { status: 'done', action: 'deleted', id }
+    : { status: 'done', action: 'kept', id, reason: 'it is in your account; the copy of the image in it is deleted' };
 }
 
 defineActivity('removeResource', async (work, input) => {
@@ -97,12 +118,15 @@ defineActivity('removeResource', async (work, input) => {
   const azure = await work.azure();
   const name = `pollers/${work.ref.uid}/remove-${input.key}`;
   const poller = input.state?.['begun'] === true ? await work.store.documents.get(name) : undefined;
-  const outcome = await azure.remove({
-    id: item.id,
-    kind: item.kind,
-    clusterName: work.ref.name,
-    ...(poller === undefined ? {} : { poller }),
-  });
+  const outcome =
+    item.kind === 'blobContainer'
+      ? await removeCopy(work)
+      : await azure.remove({
+          id: item.id,
+          kind: item.kind,
+          clusterName: work.ref.name,
+          ...(poller === undefined ? {} : { poller }),
+        });
   if (outcome.status === 'wait') {
     if (outcome.poller !== undefined) await work.store.documents.put(name, outcome.poller);
     return wait(outcome.retryAfter, {
@@ -138,14 +162,20 @@ defineActivity('deleteSecrets', async (work, input) => {
   const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
   const azure = await work.azure();
   const { secretPrefix } = await work.plan();
-  const recoverable: string[] = [];
+  const deleted: DeletedSecret[] = [];
   for (const name of keySecretNames) {
-    const { purged, recoverableUntil } = await azure.secrets.remove(keySecret(secretPrefix, name));
-    if (!purged) recoverable.push(recoverableUntil ?? 'an unknown date');
+    const secret = keySecret(secretPrefix, name);
+    deleted.push({ name: secret, ...(await azure.secrets.remove(secret)) });
   }
-  if (recoverable.length === 0) return done({}, 'the keys are deleted and purged');
+  await work.store.documents.put(deletedSecretsDocument(work.ref.uid), JSON.stringify(deleted));
+  const recoverable = deleted.filter(({ purged }) => !purged);
+  const [first] = recoverable;
+  if (first === undefined) return done({}, 'the keys are deleted and purged');
   const looks = Number(input.state?.['looks'] ?? 0) + 1;
   return looks < 12
     ? wait(5, { state: { looks }, sentence: 'purging the keys' })
-    : done({}, `the keys are deleted, recoverable until ${recoverable[0] ?? ''}`);
+    : done(
+        {},
+        `${recoverable.length} keys are deleted and cannot be purged: recoverable until ${first.recoverableUntil ?? 'a date that the vault does not tell'}`,
+      );
 });

@@ -7,6 +7,7 @@ import { instanceView, serialConsole } from './machine/machine.ts';
 import { preflight } from './preflight/preflight.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createCopy } from './storage/copy.ts';
+import { withUsers } from './storage/users.ts';
 import { listStorage } from './storage/inventory.ts';
 import type { Azure, AzureSettings } from './types.ts';
 
@@ -20,7 +21,7 @@ export type * from './types.ts';
  */
 export function createAzure(settings: AzureSettings): Azure {
   const connection = connect(settings);
-  const copy = createCopy(connection);
+  const copy = withUsers(connection, createCopy(connection));
   const secrets = createSecrets(connection);
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
@@ -29,6 +30,7 @@ export function createAzure(settings: AzureSettings): Azure {
     readFacts: (document) => readFacts(connection, document),
     preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
     copy,
+    leaveCopy: (plan) => copy.leave(plan),
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
     secrets,
     findOwned: (plan) => findOwned(connection, plan),

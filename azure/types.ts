@@ -6,6 +6,7 @@ import type { StepId } from '#domain/steps.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import type { ImageCopy } from './storage/copy.ts';
 import type { ListedAccount } from './storage/inventory.ts';
+import type { LeftCopy } from './storage/users.ts';
 
 export type { ListedAccount } from './storage/inventory.ts';
 
@@ -195,6 +196,8 @@ export interface Azure {
   /** Checks whether the plan can be carried out. Nothing is written. */
   preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;
   readonly copy: ImageCopy;
+  /** The cluster no longer uses the copy of the base image: the last user takes the blob away. Idempotent. */
+  leaveCopy(plan: ClusterPlan): Promise<Outcome<LeftCopy>>;
   /** Storage accounts and containers of a subscription or group, by ARM alone. */
   listStorage(
     subscriptionId: string,

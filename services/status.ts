@@ -1,4 +1,5 @@
 import { explained } from '#domain/errors/explain.ts';
+import { type DeletedSecret, deletedSecretsDocument, deletionReport } from '#domain/plan/deletion.ts';
 import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { type ClusterHead, type NodeRecord, nodesDocument, type StepRecord } from '#domain/record.ts';
@@ -14,10 +15,11 @@ export async function readStatus(store: Store, name: string, timeScale: number):
   const rows = await store.clusters.rows(name);
   if (rows === undefined) return undefined;
   const { head } = rows;
-  const [document, plan, nodes] = await Promise.all([
+  const [document, plan, nodes, secrets] = await Promise.all([
     store.documents.getContent<ClusterDocument>(head.documentSha),
     head.planSha === undefined ? undefined : store.documents.getContent<ClusterPlan>(head.planSha),
     store.documents.get(nodesDocument(head.uid)),
+    head.phase === 'Deleted' ? store.documents.get(deletedSecretsDocument(head.uid)) : undefined,
   ]);
   return statusDocument(
     rows,
@@ -25,6 +27,7 @@ export async function readStatus(store: Store, name: string, timeScale: number):
     plan,
     nodes === undefined ? [] : (JSON.parse(nodes) as NodeRecord[]),
     timeScale,
+    secrets === undefined ? [] : (JSON.parse(secrets) as DeletedSecret[]),
   );
 }
 
@@ -35,6 +38,7 @@ export function statusDocument(
   plan: ClusterPlan | undefined,
   nodes: readonly NodeRecord[],
   timeScale: number,
+  secrets: readonly DeletedSecret[] = [],
 ): object {
   const { head } = rows;
   return {
@@ -65,6 +69,7 @@ export function statusDocument(
         state,
         ...(state === 'kept' ? { reason: outputs['reason'] ?? '' } : {}),
       })),
+      ...(head.phase === 'Deleted' ? { deletion: deletionReport(rows.items, secrets) } : {}),
       endpoints: plan === undefined ? {} : { api: `https://${plan.network.api.host}:${plan.network.api.port}` },
       versions: { kubernetes: document.spec.kubernetes.version },
     },

@@ -2,7 +2,10 @@ import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
 import { kindOfType } from '#domain/plan/resources.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
+import { collect } from '../clients/collect.ts';
+import { sameId } from '../resource/arm-id.ts';
 import { isOurs } from '../resource/ownership.ts';
+import { ownerDescription } from '../roleAssignment/spec.ts';
 import type { FoundResource } from '../types.ts';
 
 interface Listed {
@@ -39,7 +42,32 @@ export async function findOwned(connection: Connection, plan: ClusterPlan): Prom
       machines.has(managedBy.toLowerCase().split('/').pop() ?? '');
     if (belongs && isMachineName(plan, machine)) found.push({ id, kind: 'disk', type });
   }
-  return found;
+  return [...found, ...(await findGrants(connection, plan, listed))];
+}
+
+/**
+ * Role assignments carry no tags: those of the cluster's own identity that Capstan described as its own. One whose write
+ * was interrupted is found too.
+ */
+async function findGrants(
+  connection: Connection,
+  plan: ClusterPlan,
+  listed: readonly Listed[],
+): Promise<readonly FoundResource[]> {
+  const { id, name, resourceGroup, owned } = plan.identity;
+  if (!owned || !listed.some((resource) => sameId(resource.id, id))) return [];
+  const clients = connection.clients(plan.azure.subscriptionId);
+  const read = await call(async () => {
+    const { userAssignedIdentities } = await clients.identities();
+    const { principalId = '' } = await userAssignedIdentities.get(resourceGroup, name);
+    const { roleAssignments } = await clients.authorization();
+    return collect(roleAssignments.listForSubscription({ filter: `principalId eq '${principalId}'` }));
+  });
+  if (!read.ok && read.failure.status !== 404)
+    throw new Error(`the role assignments of ${name} cannot be listed: ${read.failure.status} ${read.failure.code}`);
+  return (read.ok ? read.value : [])
+    .filter(({ description }) => description === ownerDescription(plan.name))
+    .map((grant) => ({ id: grant.id ?? '', kind: 'roleAssignment', type: 'Microsoft.Authorization/roleAssignments' }));
 }
 
 /** Machines of a cluster are named after its control plane or one of its MachineDeployments. */

@@ -81,6 +81,8 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
     const joined =
       definition.ownership === 'shared' ? await joinShared(clients, id, described, input.plan.name) : undefined;
     if (joined !== undefined && !joined.ok) return judge(work, joined.failure, {});
+    // Its last user may have begun to delete it: it counts only when it is still there with our tag.
+    if (joined !== undefined) return wait(1, { ...work.state, attempt: 0 }, `Joining the users of the ${title(work)}`);
   }
   const parameters = definition.desired(await withCustomData(work, existing), existing);
   if (isCapstanError(parameters)) return failed(parameters);

@@ -6,7 +6,8 @@ import { capstanTag, usersOf } from './ownership.ts';
 
 /**
  * Adds the cluster's tag to a shared resource through the tags API: a merge on Azure's side, so that two clusters that
- * join at the same moment do not lose each other's tag.
+ * join at the same moment do not lose each other's tag. (Accounts, images and galleries have no ETag in ARM that a write
+ * could be made conditional on; the copied blob has one, see storage/users.ts.)
  *
  * @returns undefined when the tag is there already
  */

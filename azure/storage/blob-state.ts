@@ -32,6 +32,11 @@ function bareEtag(etag: string): string {
   return etag.replace(/^W\//, '').replaceAll('"', '');
 }
 
+/** Whether a blob with this metadata was begun by Capstan. */
+export function isCopy(metadata: Readonly<Record<string, string>> | undefined): boolean {
+  return metadata?.[etagKey] !== undefined;
+}
+
 /** Metadata of a copy of this source. */
 export function metadataOf(source: Pick<OpenSource, 'etag'>, complete: boolean): Record<string, string> {
   return { [etagKey]: bareEtag(source.etag), [completeKey]: String(complete) };
@@ -59,7 +64,7 @@ export async function readState(
   // A copy by the service that failed or was aborted leaves a blob that page writes cannot go on with.
   const byService = existing?.copyStatus === 'pending' || existing?.copyStatus === 'success';
   const same = fits && (byService || existing?.blobSequenceNumber === sequenceOf(source.etag));
-  return { status: 'done', value: { existing, ours: metadata?.[etagKey] !== undefined, same, complete, byService } };
+  return { status: 'done', value: { existing, ours: isCopy(metadata), same, complete, byService } };
 }
 
 /** Data of the source in a window; refused with 412 when the source changed. */

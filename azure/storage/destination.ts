@@ -33,7 +33,7 @@ export interface Destination {
 interface AccountMemory {
   state: CredentialState;
   key: Secret | undefined;
-  /** Clients by the address of their blob. */
+  /** Clients by the address of their blob and the letters of their SAS. */
   readonly clients: Map<string, { readonly client: PageBlobClient; readonly until: number }>;
 }
 
@@ -46,10 +46,21 @@ const rememberedClients = 50;
 /** Enough for: first SAS, a new one, Entra ID, and changes by operations in flight at the same time. */
 const triesPerCall = 6;
 
-/** Makes destinations that share what is known about their accounts. */
-export function createDestinations(connection: Connection): (plan: ClusterPlan) => Destination {
+/** @param permissions letters of the SAS: read, create and write unless said otherwise */
+export type Destinations = (plan: ClusterPlan, permissions?: string) => Destination;
+
+const ofConnections = new WeakMap<Connection, Destinations>();
+
+/** The destinations of a connection: they share what is known about their accounts. */
+export function createDestinations(connection: Connection): Destinations {
+  const made = ofConnections.get(connection) ?? makeDestinations(connection);
+  ofConnections.set(connection, made);
+  return made;
+}
+
+function makeDestinations(connection: Connection): Destinations {
   const memories = new Map<string, AccountMemory>();
-  return (plan) => {
+  return (plan, permissions = 'rcw') => {
     const { account, authentication, sharedKeyAccess } = plan.storage;
     const memoryKey = `${account.id.toLowerCase()} ${authentication}`;
     const known = account.owned ? sharedKeyAccess : 'allowed';
@@ -59,7 +70,7 @@ export function createDestinations(connection: Connection): (plan: ClusterPlan) 
       clients: new Map(),
     };
     memories.set(memoryKey, memory);
-    return new AccountDestination(connection, plan, memory);
+    return new AccountDestination(connection, plan, memory, permissions);
   };
 }
 
@@ -96,8 +107,10 @@ class AccountDestination implements Destination {
   readonly #connection: Connection;
   readonly #plan: ClusterPlan;
   readonly #memory: AccountMemory;
+  readonly #permissions: string;
 
-  constructor(connection: Connection, plan: ClusterPlan, memory: AccountMemory) {
+  constructor(connection: Connection, plan: ClusterPlan, memory: AccountMemory, permissions: string) {
+    this.#permissions = permissions;
     this.#connection = connection;
     this.#plan = plan;
     this.#memory = memory;
@@ -171,7 +184,7 @@ class AccountDestination implements Destination {
   async #open(): Promise<CallResult<PageBlobClient>> {
     const memory = this.#memory;
     const now = Date.now();
-    const known = memory.clients.get(this.url);
+    const known = memory.clients.get(this.#key());
     if (known !== undefined && known.until > now) return { ok: true, value: known.client, last: undefined };
     const options = {
       httpClient: await blobHttpClient(await this.#connection.httpClient()),
@@ -192,7 +205,7 @@ class AccountDestination implements Destination {
       {
         containerName: container.name,
         blobName: blob,
-        permissions: sdk.BlobSASPermissions.parse('rcw'),
+        permissions: sdk.BlobSASPermissions.parse(this.#permissions),
         startsOn: new Date(now - skew),
         expiresOn: new Date(now + life),
         protocol: sdk.SASProtocol.Https,
@@ -203,10 +216,14 @@ class AccountDestination implements Destination {
     return this.#remember(client, now + life - reserve);
   }
 
+  #key(): string {
+    return `${this.url} ${this.#permissions}`;
+  }
+
   #remember(client: PageBlobClient, until: number): CallResult<PageBlobClient> {
     const { clients } = this.#memory;
     if (clients.size >= rememberedClients) clients.clear();
-    clients.set(this.url, { client, until });
+    clients.set(this.#key(), { client, until });
     return { ok: true, value: client, last: undefined };
   }
 

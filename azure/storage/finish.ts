@@ -1,7 +1,7 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import { failed, type Outcome } from '#domain/outcome.ts';
 import { capstanError } from '../errors/capstan-error.ts';
-import { copiedRanges, metadataOf, onSource, readState, sourceRanges } from './blob-state.ts';
+import { type CopyState, copiedRanges, metadataOf, onSource, readState, sourceRanges } from './blob-state.ts';
 import { claimTooShort, isLeaseLost, leaseCondition } from './claim.ts';
 import type { CopiedImage } from './copy-types.ts';
 import type { Destination } from './destination.ts';
@@ -57,34 +57,56 @@ async function compare(
   return { status: 'done', value: { bytes } };
 }
 
-/** Times that the mark is tried under a claim that ended meanwhile. */
+/** Times that the mark is tried under a claim that ended meanwhile, or while another cluster writes. */
 const marks = 4;
 
-/** Writes the mark that later clusters look for, under this cluster's claim, and lets go of the blob. */
+/**
+ * Writes the mark that later clusters look for, under this cluster's claim and the blob's ETag, and lets go of the blob.
+ * What others have noted there stays: a cluster that lost its claim for a moment may have been overtaken.
+ */
 async function mark(
   { source, destination, claim }: CopyTools,
   existingEtag: string | undefined,
   byService: boolean,
 ): Promise<Outcome<never> | undefined> {
-  const write = (conditions: { leaseId?: string; ifMatch?: string }) =>
-    destination.run('mark the copy complete', (client) => client.setMetadata(metadataOf(source, true), { conditions }));
   if (byService) {
-    const marked = await write(existingEtag === undefined ? {} : { ifMatch: existingEtag });
+    const conditions = existingEtag === undefined ? {} : { ifMatch: existingEtag };
+    const marked = await destination.run('mark the copy complete', (client) =>
+      client.setMetadata(metadataOf(source, true), { conditions }),
+    );
     return marked.status === 'done' ? undefined : passOn(marked);
   }
   let held = await claim.hold();
   for (let tries = 1; held.status === 'held'; tries++) {
     const began = performance.now();
-    const marked = await write(leaseCondition(held.leaseId, tries - 1));
+    const read = await readState(source, destination);
+    if (read.status !== 'done') return passOn(read);
+    const { existing, complete } = read.value;
+    const marked = complete ? read : await writeMark({ source, destination }, existing, held.leaseId, tries - 1);
     if (marked.status === 'done') {
       await claim.release();
       return undefined;
     }
-    if (!isLeaseLost(marked)) return passOn(marked);
+    const overtaken = marked.failure?.status === 412 && !isLeaseLost(marked);
+    if (!overtaken && !isLeaseLost(marked)) return passOn(marked);
     if (tries >= marks) return claimTooShort();
-    held = await claim.again(began);
+    if (!overtaken) held = await claim.again(began);
   }
   return held.status === 'other' ? otherCluster() : passOn(held);
+}
+
+function writeMark(
+  { source, destination }: Pick<CopyTools, 'source' | 'destination'>,
+  existing: CopyState['existing'],
+  leaseId: string,
+  lost: number,
+) {
+  const conditions = {
+    ...leaseCondition(leaseId, lost),
+    ...(existing?.etag === undefined ? {} : { ifMatch: existing.etag }),
+  };
+  const metadata = { ...existing?.metadata, ...metadataOf(source, true) };
+  return destination.run('mark the copy complete', (client) => client.setMetadata(metadata, { conditions }));
 }
 
 function finished({ destination }: CopyTools, bytes: number): Outcome<CopiedImage> {

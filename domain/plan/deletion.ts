@@ -1,3 +1,4 @@
+import type { InventoryItem } from '../record.ts';
 import type { ResourceKind } from './types.ts';
 
 /**
@@ -20,6 +21,8 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   image: 6,
   galleryImage: 7,
   userAssignedIdentity: 7,
+  // The copy of the image in it; the container itself goes with its account.
+  blobContainer: 7,
   gallery: 8,
   storageAccount: 8,
 };
@@ -34,4 +37,63 @@ export function deletionWaves(
     if (rank !== undefined) waves.set(rank, [...(waves.get(rank) ?? []), key]);
   }
   return [...waves.entries()].sort(([a], [b]) => a - b).map(([, keys]) => keys.sort());
+}
+
+/** What a deletion did: one line per resource of the inventory, and the keys. */
+export interface DeletionReport {
+  readonly deleted: readonly { readonly id: string; readonly kind: ResourceKind }[];
+  readonly kept: readonly {
+    readonly id: string;
+    readonly kind: ResourceKind;
+    readonly reason: string;
+    /** Clusters that still use it. */
+    readonly users: readonly string[];
+  }[];
+  readonly secrets: readonly DeletedSecret[];
+}
+
+/** A deleted secret of the Key Vault; `recoverableUntil` (ISO 8601) when it could not be purged. */
+export interface DeletedSecret {
+  readonly name: string;
+  readonly purged: boolean;
+  readonly recoverableUntil?: string;
+}
+
+/** Name of the blob with what became of the secrets of one life of a cluster. */
+export function deletedSecretsDocument(uid: string): string {
+  return `deletion/${uid}.json`;
+}
+
+/** The lists at the end of a deletion, from the inventory. Pure. */
+export function deletionReport(items: readonly InventoryItem[], secrets: readonly DeletedSecret[]): DeletionReport {
+  const line = ({ id, kind }: InventoryItem) => ({ id, kind });
+  return {
+    deleted: items.filter((item) => item.state === 'deleted').map(line),
+    kept: items
+      .filter((item) => item.state === 'kept')
+      .map((item) => ({ ...line(item), ...keptReason(item.outputs['reason'] ?? '') })),
+    secrets,
+  };
+}
+
+function keptReason(reason: string): { readonly reason: string; readonly users: readonly string[] } {
+  const users = /^used by (.+)$/.exec(reason)?.[1]?.split(', ') ?? [];
+  return { reason, users };
+}
+
+/**
+ * Items as they are when nothing is left to delete: what went with its parent, and what belongs to the user. An id that
+ * was never completed names nothing that was made. Pure.
+ *
+ * @returns the items that change
+ */
+export function settledItems(items: readonly InventoryItem[]): readonly InventoryItem[] {
+  const stays = (id: string) => items.some((item) => item.state === 'kept' && id.startsWith(`${item.id}/`));
+  return items
+    .filter((item) => item.state !== 'deleted' && item.state !== 'kept')
+    .map((item) => {
+      if (item.owned && !stays(item.id)) return { ...item, state: 'deleted', outputs: {} };
+      const reason = item.owned ? 'it is part of a resource that is kept' : 'it belongs to you';
+      return { ...item, state: 'kept', outputs: { reason } };
+    });
 }

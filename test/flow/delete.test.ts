@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blobNames } from '../support/arm.ts';
 import { type Stack, startStack, story } from '../support/stack.ts';
 import { sampleDocument } from '../support/sample-plan.ts';
 
@@ -43,8 +44,17 @@ describe('delete', () => {
     });
     expect(await leftovers('gone-a')).toEqual([]);
     const kept = deleted.status.inventory.filter((item) => item.state === 'kept');
-    expect(kept.map((item) => item.kind).toSorted((a, b) => a.localeCompare(b))).toEqual(['image', 'storageAccount']);
-    expect(JSON.stringify(kept)).toContain('gone-b');
+    expect(kept.map((item) => item.kind).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      'blobContainer',
+      'image',
+      'storageAccount',
+    ]);
+    expect(deleted.status.deletion?.kept.map((item) => [item.kind, item.users])).toEqual(
+      kept.map((item) => [item.kind, ['gone-b']]),
+    );
+    expect(deleted.status.deletion?.deleted.length).toBeGreaterThan(15);
+    expect(deleted.status.deletion?.secrets.map((secret) => secret.purged)).toEqual([true, true, true, true]);
+    expect(deleted.status.inventory.filter((item) => !['deleted', 'kept'].includes(item.state))).toEqual([]);
     await stack.send(
       JSON.stringify({
         schemaVersion: '1',
@@ -59,6 +69,52 @@ describe('delete', () => {
       seeded,
     );
     expect(await stack.unmodelled()).toEqual([]);
+  });
+
+  it('takes the copy out of an account of the user, and leaves everything else of theirs', async () => {
+    const storage = { account: 'corpimages0001', resourceGroup: 'storage', container: 'images' };
+    const theirs = async () => ({
+      blobs: await blobNames(stack.gatewayUrl, 'corpimages0001', 'images'),
+      resources: (await stack.resources()).filter((resource) =>
+        /resourceGroups\/(?:storage|network)\//.test(resource.id),
+      ),
+    });
+    const before = await theirs();
+    await Promise.all(['own-a', 'own-b'].map(async (name) => stack.post(sampleDocument({ ...small, storage }, name))));
+    for (const name of ['own-a', 'own-b']) expect((await stack.settled(name)).status.phase).toBe('Ready');
+    expect((await theirs()).blobs).toHaveLength(before.blobs.length + 1);
+    await stack.request('DELETE', '/api/clusters/own-a');
+    const first = await stack.until('own-a', (seen) => seen.status.phase === 'Deleted');
+    expect(first.status.deletion?.kept.find((item) => item.kind === 'blobContainer')).toMatchObject({
+      users: ['own-b'],
+    });
+    expect((await theirs()).blobs).toHaveLength(before.blobs.length + 1);
+    await stack.request('DELETE', '/api/clusters/own-b');
+    const last = await stack.until('own-b', (seen) => seen.status.phase === 'Deleted');
+    expect(await theirs()).toEqual(before);
+    expect(last.status.deletion?.kept.map((item) => [item.kind, item.reason])).toEqual(
+      expect.arrayContaining([['storageAccount', 'it belongs to you']]),
+    );
+  });
+
+  it('lists the keys that cannot be purged, with the date until which they are recoverable', async () => {
+    const match = { method: 'DELETE', path: '/deletedsecrets/' };
+    await stack.fault({
+      service: 'vault',
+      match,
+      times: 0,
+      action: { kind: 'status', status: 403, code: 'Forbidden' },
+    });
+    await stack.post(sampleDocument({ ...small, workerPools: [] }, 'kept-keys'));
+    await stack.settled('kept-keys');
+    await stack.request('DELETE', '/api/clusters/kept-keys');
+    const { status } = await stack.until('kept-keys', (seen) => seen.status.phase === 'Deleted');
+    expect(status.deletion?.secrets).toHaveLength(4);
+    for (const secret of status.deletion?.secrets ?? []) {
+      expect(secret.purged).toBe(false);
+      expect(Date.parse(secret.recoverableUntil ?? '')).toBeGreaterThan(Date.now() + 80 * 24 * 3600 * 1000);
+    }
+    expect(status.steps.find((step) => step.id === 'deleteSecrets')?.sentence).toMatch(/recoverable until 20/);
   });
 
   it('frees the name: the same cluster can be made again', async () => {

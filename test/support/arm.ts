@@ -29,11 +29,40 @@ function send(url: URL, method: string, headers: Record<string, string>, body: s
   });
 }
 
+async function tokenFor(gatewayUrl: string, resource: string, clientId: string): Promise<string> {
+  const url = new URL(
+    `/msi/token?api-version=2019-08-01&resource=${encodeURIComponent(resource)}&client_id=${clientId}`,
+    gatewayUrl,
+  );
+  const issued = await fetch(url, { headers: { 'x-identity-header': 'x' } });
+  return ((await issued.json()) as { access_token: string }).access_token;
+}
+
+/** Names of the blobs in a container, as its owner sees them. */
+export async function blobNames(gatewayUrl: string, account: string, container: string): Promise<readonly string[]> {
+  const token = await tokenFor(gatewayUrl, 'https://storage.azure.com/', ownerClientId);
+  const headers = {
+    host: `${account}.blob.core.windows.net`,
+    authorization: `Bearer ${token}`,
+    'x-ms-version': '2023-11-03',
+  };
+  const url = new URL(`/${container}?restype=container&comp=list`, gatewayUrl);
+  const text = await new Promise<string>((resolve, reject) => {
+    const sent = request(url, { headers }, (answer) => {
+      let all = '';
+      answer.on('data', (chunk) => (all += String(chunk)));
+      answer.on('end', () => resolve(all));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+  if (!text.includes('<EnumerationResults')) throw new Error(text);
+  return [...text.matchAll(/<Name>([^<]*)<\/Name>/g)].map(([, name = '']) => name);
+}
+
 /** @param gatewayUrl address of the simulator */
 export async function armAs(gatewayUrl: string, clientId = ownerClientId): Promise<ArmCaller> {
-  const query = `api-version=2019-08-01&resource=https://management.azure.com&client_id=${clientId}`;
-  const issued = await send(new URL(`/msi/token?${query}`, gatewayUrl), 'GET', { 'x-identity-header': 'x' }, undefined);
-  const token = (issued.body as { access_token: string }).access_token;
+  const token = await tokenFor(gatewayUrl, 'https://management.azure.com', clientId);
   const call: ArmCaller['call'] = (method, id, apiVersion, body) =>
     send(
       new URL(`${id}?api-version=${apiVersion}`, gatewayUrl),

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueServiceClient } from '@azure/storage-queue';
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { DeletionReport } from '#domain/plan/deletion.ts';
 import type { NodeRecord, Phase, StepRecord } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { type Azurite, freePorts, startAzurite } from './azurite.ts';
@@ -29,6 +30,7 @@ export interface ClusterStatus {
       readonly state: string;
     }[];
     readonly endpoints: { readonly api?: string };
+    readonly deletion?: DeletionReport;
   };
 }
 

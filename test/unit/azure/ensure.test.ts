@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createAzure, type Azure, type EnsureOutcome } from '#azure/index.ts';
+import { createAzure, type Azure, type EnsureOutcome, type RemoveOutcome } from '#azure/index.ts';
 import { Secret } from '#domain/secret.ts';
 import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
 import { FakeArm } from '../../support/azure-fake-arm.ts';
@@ -234,7 +234,29 @@ describe('ensure', () => {
   });
 });
 
+async function leave(id: string, clusterName: string): Promise<RemoveOutcome> {
+  let poller: string | undefined;
+  for (;;) {
+    const step = { id, kind: 'storageAccount' as const, clusterName, ...(poller === undefined ? {} : { poller }) };
+    const outcome = await azure.remove(step);
+    if (outcome.status !== 'wait') return outcome;
+    poller = outcome.poller;
+  }
+}
+
 describe('remove', () => {
+  it('of a shared account by its last two users at the same moment leaves none behind', async () => {
+    await run(samplePlan(), 'storageAccount');
+    await run(samplePlan({ name: 'second' }), 'storageAccount');
+    const { id } = resource(samplePlan(), 'storageAccount');
+    const step = { id, kind: 'storageAccount' as const };
+    // Both have seen the other one before either has left.
+    await Promise.all(['demo', 'second'].map((clusterName) => azure.remove({ ...step, clusterName })));
+    const ends = await Promise.all(['demo', 'second'].map(async (clusterName) => leave(id, clusterName)));
+    expect(ends.map((end) => end.status === 'done' && end.action)).toContain('deleted');
+    expect(arm.resources.has(id.toLowerCase())).toBe(false);
+  });
+
   it('deletes what carries the tag, once, and finds it absent later', async () => {
     const plan = samplePlan();
     await run(plan, 'routeTable');
@@ -260,12 +282,7 @@ describe('remove', () => {
     await run(samplePlan(), 'storageAccount');
     await run(samplePlan({ name: 'second' }), 'storageAccount');
     const { id } = resource(samplePlan(), 'storageAccount');
-    expect(await azure.remove({ id, kind: 'storageAccount', clusterName: 'demo' })).toMatchObject({
-      action: 'kept',
-      reason: 'used by second',
-    });
-    expect(await azure.remove({ id, kind: 'storageAccount', clusterName: 'second' })).toMatchObject({
-      action: 'deleted',
-    });
+    expect(await leave(id, 'demo')).toMatchObject({ action: 'kept', reason: 'used by second' });
+    expect(await leave(id, 'second')).toMatchObject({ action: 'deleted' });
   });
 });
