@@ -68,14 +68,16 @@ export function survey(connection: Connection, document: ClusterDocument): Promi
     );
     const account = await part(
       'storageAccount',
-      async () => (image.vhd === undefined ? noAccount : await chooseAccount(clients, document)),
+      () => (image.vhd === undefined ? Promise.resolve(noAccount) : chooseAccount(clients, document)),
       ({ storageAccountName: name, storageAccountExists: exists }) =>
         name === '' ? undefined : `${name} is ${exists ? 'there already' : 'free'}`,
     );
     const imageSource = await part(
       'imageSource',
-      async () =>
-        image.vhd === undefined ? undefined : await readImageSource(connection, image.vhd, azure.subscriptionId),
+      () =>
+        image.vhd === undefined
+          ? Promise.resolve(undefined)
+          : readImageSource(connection, image.vhd, azure.subscriptionId),
       (source) =>
         source === undefined ? undefined : `fixed VHD of ${(source.sizeBytes / 1024 ** 3).toFixed(0)} GiB, readable`,
     );

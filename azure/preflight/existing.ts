@@ -68,12 +68,12 @@ export async function readExisting(connection: Connection, plan: ClusterPlan): P
   const foreign: PlannedResource[] = [];
   for (const resource of inOrder(plan)) {
     if (!mayExist(plan, resource, listed)) continue;
-    const { compare, ownership } = kinds[resource.kind];
-    const compared = await compare(connection, { plan, resource, outputs });
+    const kind = kinds[resource.kind];
+    const compared = await kind.compare(connection, { plan, resource, outputs });
     if (!compared.exists) continue;
     found.set(resource.key, compared.differs);
     outputs[resource.key] = compared.outputs;
-    if (resource.owned && !isOurs(ownership, compared.tags, plan.name)) foreign.push(resource);
+    if (resource.owned && !isOurs(kind.ownership, compared.tags, plan.name)) foreign.push(resource);
   }
   return { found, foreign, machineSizes: await machineSizes(clients, plan, listed) };
 }

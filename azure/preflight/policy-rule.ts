@@ -17,7 +17,7 @@ export type PolicyParameters = ReadonlyMap<string, unknown>;
 /** Whether a rule applies; undefined when that cannot be told before Azure is asked. */
 type Applies = boolean | undefined;
 
-const ruleSchema = z.object({ if: z.unknown(), then: z.object({ effect: z.string() }) });
+const effectSchema = z.object({ effect: z.string() });
 
 /**
  * Evaluates the rule of a policy definition as far as it can be told from outside (Azure documentation, policy definition
@@ -30,11 +30,11 @@ export function evaluatePolicy(
   parameters: PolicyParameters,
   subject: PolicySubject,
 ): { readonly effect: string; readonly applies: Applies } | undefined {
-  const parsed = ruleSchema.safeParse(rule);
-  if (!parsed.success) return undefined;
-  const effect = resolve(parsed.data.then.effect, parameters);
+  if (!isRecord(rule)) return undefined;
+  const consequence = effectSchema.safeParse(rule['then']);
+  const effect = consequence.success ? resolve(consequence.data.effect, parameters) : undefined;
   if (typeof effect !== 'string') return undefined;
-  return { effect: effect.toLowerCase(), applies: test(parsed.data.if, parameters, subject) };
+  return { effect: effect.toLowerCase(), applies: test(rule['if'], parameters, subject) };
 }
 
 const reference = /^\[parameters\('([^']+)'\)\]$/i;

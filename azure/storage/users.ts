@@ -76,7 +76,7 @@ async function leave(destination: Destination, cluster: string): Promise<Outcome
     client.delete({ conditions, deleteSnapshots: 'include' }),
   );
   if (deleted.status === 'done' || deleted.failure?.status === 404) return done({ action: 'deleted' });
-  if (/^Lease/.test(deleted.failure?.code ?? '')) {
+  if (deleted.failure?.code.startsWith('Lease') === true) {
     return done({ action: 'kept', reason: 'another cluster is copying the same image' });
   }
   return deleted.failure?.status === 412 ? again : passOn(deleted);

