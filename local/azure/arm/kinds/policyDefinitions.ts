@@ -3,8 +3,6 @@ import { policies, type Policy } from '../engine/governance.ts';
 import type { JsonObject } from '../engine/json.ts';
 import type { Handlers } from './handlers.ts';
 
-const CONSEQUENCE = 'then';
-
 /** The rule of a policy in Azure's own form, so that a reader finds out what it would do. */
 function ruleOf({ type, property, equals, set, effect, location }: Policy): JsonObject {
   const alias = property?.replace(/^properties\./u, '');
@@ -22,11 +20,10 @@ function ruleOf({ type, property, equals, set, effect, location }: Policy): Json
     ...(location === undefined ? [] : [{ field: 'location', equals: location }]),
     ...condition,
   ];
-  // Entries: an object literal with a `then` would look like a promise.
-  return Object.fromEntries([
-    ['if', { allOf }],
-    [CONSEQUENCE, { effect, ...details }],
-  ]);
+  // As text: an object literal with a `then` would look like a promise.
+  return JSON.parse(
+    `{"if":${JSON.stringify({ allOf })},"then":${JSON.stringify({ effect, ...details })}}`,
+  ) as JsonObject;
 }
 
 /** Definitions of the policies in force; each has one assignment of the same name. */
