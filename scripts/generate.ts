@@ -5,7 +5,7 @@ import { errorRegistry } from '#domain/errors/registry.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { queueMessage } from '#domain/message.ts';
 import { storageDocument } from '#test/full/storage/document.ts';
-import { roleDefinitions } from './role/definitions.ts';
+import { conditionFile, grantCondition, grantedRoles, roleDefinitions } from './role/definitions.ts';
 import { requestReference } from './reference.ts';
 
 /**
@@ -32,8 +32,10 @@ const roles = Object.entries(roleDefinitions(['/subscriptions/00000000-0000-0000
   ([name, role]) => [`infra/roles/${name}.json`, `${JSON.stringify(role, undefined, 2)}\n`] as const,
 );
 
+const conditions = grantedRoles.map((role) => [`infra/roles/${conditionFile(role)}`, grantCondition(role)] as const);
+
 const files: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(roles),
+  ...Object.fromEntries([...roles, ...conditions]),
   'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
   'docs/request-reference.md': requestReference(clusterSchema),

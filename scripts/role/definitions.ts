@@ -96,7 +96,13 @@ export function roleDefinitions(
 }
 
 /** Roles that the identity of a cluster gets, each at one scope. */
-export type GrantedRole = 'Contributor' | 'Reader' | 'Network Contributor';
+export const grantedRoles = ['Contributor', 'Reader', 'Network Contributor'] as const;
+export type GrantedRole = (typeof grantedRoles)[number];
+
+/** Name of the file with the condition for a role: a file, because shells take its exclamation marks for their own. */
+export function conditionFile(role: GrantedRole): string {
+  return `grant-${role.toLowerCase().replaceAll(' ', '-')}.txt`;
+}
 
 /**
  * The condition under which the right to grant is given: one role, for identities only, at the scope of the assignment

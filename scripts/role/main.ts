@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { assignments, grantCondition, roleDefinitions, type Scopes } from './definitions.ts';
+import { assignments, conditionFile, grantCondition, roleDefinitions, type Scopes } from './definitions.ts';
 
 const help = `npm run role -- --subscription ID --group NAME [options]
 
@@ -57,8 +57,7 @@ function write(subscriptionId: string, group: string): void {
     console.log(`az role definition create --role-definition @${file}`);
   }
   for (const { role, scope, grants } of wanted) {
-    // From a file: shells take the exclamation marks of a condition for their own.
-    const file = path.join(values.out, `grant-${(grants ?? '').toLowerCase().replaceAll(' ', '-')}.txt`);
+    const file = grants === undefined ? '' : path.join(values.out, conditionFile(grants));
     if (grants !== undefined) writeFileSync(file, grantCondition(grants));
     const limit = grants === undefined ? '' : ` --condition-version 2.0 --condition @${file}`;
     console.log(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { blobNames } from '../support/arm.ts';
+import { armAs, blobNames } from '../support/arm.ts';
 import { type Stack, startStack, story } from '../support/stack.ts';
 import { sampleDocument } from '../support/sample-plan.ts';
 
@@ -95,6 +95,20 @@ describe('delete', () => {
     expect(last.status.deletion?.kept.map((item) => [item.kind, item.reason])).toEqual(
       expect.arrayContaining([['storageAccount', 'it belongs to you']]),
     );
+  });
+
+  it('does not need the API server: after a bounded attempt to stop the controllers it goes on', async () => {
+    await stack.post(sampleDocument({ ...small, workerPools: [] }, 'headless'));
+    const ready = await stack.settled('headless');
+    expect(ready.status.phase, story(ready)).toBe('Ready');
+    const machine = ready.status.inventory.find((item) => item.kind === 'virtualMachine')!.id;
+    const owner = await armAs(stack.gatewayUrl);
+    await owner.need('POST', `${machine}/deallocate`, '2024-07-01');
+    await stack.request('DELETE', '/api/clusters/headless');
+    const { status } = await stack.until('headless', (seen) => seen.status.phase === 'Deleted');
+    const sentence = status.steps.find((step) => step.id === 'stopControllers')?.sentence;
+    expect(sentence).toBe('the API server does not answer: deleting without it');
+    expect(await leftovers('headless')).toEqual([]);
   });
 
   it('lists the keys that cannot be purged, with the date until which they are recoverable', async () => {
