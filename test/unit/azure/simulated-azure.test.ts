@@ -160,6 +160,12 @@ describe('the sample cluster on the simulated Azure', () => {
     expect(await azure.serialConsole(vm)).toContain('kubeadm init');
     expect(await azure.instanceView(`${vm}x`)).toEqual({ exists: false, problems: [] });
 
+    // Grants carry no tags: they are found by their identity, whatever the inventory knows of them.
+    const grants = (await azure.findOwned(plan)).filter((found) => found.kind === 'roleAssignment');
+    expect(new Set(grants.map((grant) => grant.id))).toEqual(
+      new Set(['groupRole', 'subscriptionRole'].map((key) => built.get(key)!.id)),
+    );
+
     const again = await ensureAll(plan);
     expect(
       [...again.values()]
