@@ -76,23 +76,24 @@ async function mark(
     );
     return marked.status === 'done' ? undefined : passOn(marked);
   }
-  let held = await claim.hold();
-  for (let tries = 1; held.status === 'held'; tries++) {
-    const began = performance.now();
+  for (let tries = 1, began: number | undefined; ; tries++) {
     const read = await readState(source, destination);
     if (read.status !== 'done') return passOn(read);
+    // Claimed after the read: a claim ends soon, and the write comes right behind it.
+    const held = await (began === undefined ? claim.hold() : claim.again(began));
+    if (held.status !== 'held') return held.status === 'other' ? otherCluster() : passOn(held);
     const { existing, complete } = read.value;
+    const now = performance.now();
     const marked = complete ? read : await writeMark({ source, destination }, existing, held.leaseId, tries - 1);
     if (marked.status === 'done') {
       await claim.release();
       return undefined;
     }
-    const overtaken = marked.failure?.status === 412 && !isLeaseLost(marked);
-    if (!overtaken && !isLeaseLost(marked)) return passOn(marked);
+    const lost = isLeaseLost(marked);
+    if (!lost && marked.failure?.status !== 412) return passOn(marked);
     if (tries >= marks) return claimTooShort();
-    if (!overtaken) held = await claim.again(began);
+    began = lost ? now : undefined;
   }
-  return held.status === 'other' ? otherCluster() : passOn(held);
 }
 
 function writeMark(
