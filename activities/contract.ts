@@ -32,6 +32,7 @@ export interface Activities {
   createKeys: { input: ActivityInput; value: Record<string, never> };
   planImageCopy: { input: ActivityInput; value: { readonly slices: number; readonly bytes: number } };
   copyImageSlice: { input: ActivityInput & { readonly slice: number }; value: { readonly bytes: number } };
+  abortImageCopy: { input: ActivityInput; value: Record<string, never> };
   finishImageCopy: { input: ActivityInput; value: Record<string, never> };
   waitForApi: { input: ActivityInput; value: Record<string, never> };
   installAgent: { input: ActivityInput; value: Record<string, never> };

@@ -1,5 +1,7 @@
 import { deletionWaves } from '#domain/plan/deletion.ts';
 import type { ResourceKind } from '#domain/plan/types.ts';
+import { secretPrefix } from '#domain/names/names.ts';
+import { sourceSecret } from '#domain/storage/sealed-source.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
@@ -133,14 +135,18 @@ function last(id: string): string {
 
 /** Deletes the key pairs and purges them where the vault lets us; otherwise says until when they can be recovered. */
 defineActivity('deleteSecrets', async (work, input) => {
+  const azure = await work.azure();
+  const document = await work.document();
+  // The SAS of the image source is there from the first request on.
+  if (document.spec.image.signature !== undefined)
+    await azure.secrets.remove(sourceSecret(secretPrefix(work.ref.name, work.ref.uid)));
   if (work.head.planSha === undefined) return done({}, 'there were no keys');
   const { keySecretNames } = await import('#kubernetes/pki/keys.ts');
   const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
-  const azure = await work.azure();
-  const { secretPrefix } = await work.plan();
+  const plan = await work.plan();
   const recoverable: string[] = [];
   for (const name of keySecretNames) {
-    const { purged, recoverableUntil } = await azure.secrets.remove(keySecret(secretPrefix, name));
+    const { purged, recoverableUntil } = await azure.secrets.remove(keySecret(plan.secretPrefix, name));
     if (!purged) recoverable.push(recoverableUntil ?? 'an unknown date');
   }
   if (recoverable.length === 0) return done({}, 'the keys are deleted and purged');

@@ -69,6 +69,22 @@ defineActivity('finishImageCopy', async (work, input) => {
   return done({}, `${amount} · ${how}`);
 });
 
+/** A copy by the storage service goes on by itself: it is ended when the operation is cancelled. */
+defineActivity(
+  'abortImageCopy',
+  async (work, input) => {
+    const azure = await work.azure();
+    const outcome = await azure.copy.abort(await work.plan());
+    if (outcome.status !== 'done') return outcome;
+    if (outcome.value.aborted) {
+      const sentence = 'The copy of the base image by the storage service was aborted';
+      await recordEvent(work.store, input, 'copy/aborted', { type: 'storage.copyAborted', sentence });
+    }
+    return done({});
+  },
+  { evenWhenCancelled: true },
+);
+
 async function loadCopy(work: Work): Promise<StoredCopy> {
   const text = await work.store.documents.get(copyDocument(work.ref.uid));
   if (text === undefined) throw new Error('the copy was not planned');

@@ -20,14 +20,15 @@ export type * from './types.ts';
  */
 export function createAzure(settings: AzureSettings): Azure {
   const connection = connect(settings);
+  const secrets = createSecrets(connection);
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
     remove: (request) => kinds[request.kind].remove(connection, request),
-    readFacts: (document) => readFacts(connection, document),
+    readFacts: (document, uid) => readFacts(connection, secrets, document, uid),
     preflight: (plan, facts) => preflight(connection, plan, facts),
-    copy: createCopy(connection),
+    copy: createCopy(connection, secrets),
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
-    secrets: createSecrets(connection),
+    secrets,
     findOwned: (plan) => findOwned(connection, plan),
     observe: (plan, resources) =>
       connection.withReads(plan.azure.subscriptionId, resources.length + 1, async () => {

@@ -5,6 +5,7 @@ import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
+import { sealSource } from '#domain/storage/sealed-source.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
@@ -40,7 +41,8 @@ export async function planDocument(config: Config, store: Store, document: Clust
   const uid = head === undefined || head.phase === 'Deleted' ? '00000000-0000-4000-8000-000000000000' : head.uid;
   const read = await client.readFacts(document, uid);
   if (read.status !== 'done') throw obstacle(read);
-  const plan = planCluster(document, read.value.facts, uid);
+  const sealed = sealSource(document).document;
+  const plan = planCluster(sealed, read.value.facts, uid);
   const checked = await client.preflight(plan, read.value.facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;
@@ -54,7 +56,7 @@ export async function planDocument(config: Config, store: Store, document: Clust
     sentence: report.sentence,
     checks: report.checks,
     resources: report.resources,
-    changes: recorded === undefined ? [] : diffDocuments(recorded, document).changed,
+    changes: recorded === undefined ? [] : diffDocuments(recorded, sealed).changed,
     steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: stepSeconds(plan, id) })),
     criticalPathSeconds: criticalPathSeconds(plan),
   };

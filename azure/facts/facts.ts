@@ -6,6 +6,8 @@ import type { Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { transportFailure } from '../errors/failure.ts';
 import { halt, haltOn, need, untilHalted } from '../halt.ts';
+import { signedSource } from '../storage/signed-source.ts';
+import type { SecretVault } from '../types.ts';
 import { readImageSource } from './image-source.ts';
 import { readSkus, type SkuCatalogue } from './skus.ts';
 import { readStaticNetwork } from './static-network.ts';
@@ -17,9 +19,12 @@ const usualReads = 8;
 /** Reads what the plan needs from Azure. Nothing is written; the first problem that rules a plan out ends it. */
 export function readFacts(
   connection: Connection,
+  secrets: Pick<SecretVault, 'get'>,
   document: ClusterDocument,
+  uid: string,
 ): Promise<Outcome<{ readonly facts: AzureFacts }>> {
   const { azure, image } = document.spec;
+  const cluster = { name: document.metadata.name, uid };
   const sequence = async (): Promise<{ readonly facts: AzureFacts }> => {
     const clients = connection.clients(azure.subscriptionId);
     const resourceGroupLocation = await readGroup(connection, document);
@@ -38,7 +43,9 @@ export function readFacts(
         ? { storageAccountName: '', storageAccountExists: false }
         : await chooseAccount(clients, document);
     const imageSource =
-      image.vhd === undefined ? undefined : await readImageSource(connection, image.vhd, azure.subscriptionId);
+      image.vhd === undefined
+        ? undefined
+        : await readImageSource(connection, await signedSource(secrets, cluster, image), azure.subscriptionId);
     const facts: AzureFacts = {
       tenantId,
       resourceGroupLocation,

@@ -36,6 +36,11 @@ export function apiDnsLabel(cluster: string, subscriptionId: string, resourceGro
   return `${cluster}-${fnv32a(`${subscriptionId}/${resourceGroup}/${clusterNames(cluster).apiPublicIp}`)}`;
 }
 
+/** Prefix of a cluster's Key Vault secrets; contains the uid, because soft-deleted names cannot be used again. */
+export function secretPrefix(cluster: string, uid: string): string {
+  return `${cluster}-${uid.slice(0, 8)}`;
+}
+
 /** Name of the first control-plane machine; stable for one life of a cluster. */
 export function firstMachineName(cluster: string, uid: string): string {
   return `${clusterNames(cluster).controlPlane}-${shortHash(uid, 5)}`;

@@ -1,3 +1,4 @@
+import { secretPrefix } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import { identityResources, planIdentity } from './identity.ts';
 import { imageResources, planImage, planStorage } from './image.ts';
@@ -48,7 +49,7 @@ export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: s
     controlPlane,
     pools: spec.workerPools.map((pool) => planPool(metadata.name, pool, facts)),
     addOns: spec.addOns,
-    secretPrefix: `${metadata.name}-${uid.slice(0, 8)}`,
+    secretPrefix: secretPrefix(metadata.name, uid),
     resources: inputs.map((input) =>
       // A need that is not part of this plan (an image of a gallery, a network of the user's) is met already.
       planResource(spec.azure.subscriptionId, spec.azure.resourceGroup, {

@@ -71,14 +71,18 @@ function versionProblems({ spec }: ClusterDocument): Broken[] {
 
 /** Sources named by an IP literal, or not over https, are refused here; names are resolved in preflight. */
 function imageProblems({ spec }: ClusterDocument): Broken[] {
-  const { vhd, gallery, communityGallery } = spec.image;
+  const { vhd, signature, gallery, communityGallery } = spec.image;
   const given = [vhd, gallery, communityGallery].filter((source) => source !== undefined).length;
   if (given !== 1) {
     return [
       { path: ['spec', 'image'], message: 'name exactly one of vhd, gallery and communityGallery', code: 'CAP-1001' },
     ];
   }
-  if (vhd === undefined) return [];
+  if (vhd === undefined) {
+    if (signature === undefined) return [];
+    const message = 'belongs to vhd';
+    return [{ path: ['spec', 'image', 'signature'], message, code: 'CAP-1001' }];
+  }
   const refuse = (message: string): Broken[] => [{ path: ['spec', 'image', 'vhd'], message, code: 'CAP-1007' }];
   const url = URL.canParse(vhd) ? new URL(vhd) : undefined;
   if (url === undefined) return refuse('is not a URL');

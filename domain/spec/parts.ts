@@ -86,7 +86,22 @@ const galleryReference = z.strictObject({
 
 export const image = z
   .strictObject({
-    vhd: z.string().min(8).max(2048).optional().describe('https URL of a fixed VHD (a page blob).'),
+    vhd: z
+      .string()
+      .min(8)
+      .max(2048)
+      .optional()
+      .describe('https URL of a fixed VHD (a page blob). A SAS in it is kept in Key Vault and nowhere else.'),
+    signature: z
+      .literal('keyVault')
+      .optional()
+      .describe('Set by Capstan: vhd came with a SAS. A request with this field and no SAS uses the kept one.'),
+    copy: z
+      .enum(['automatic', 'ranges', 'service'])
+      .default('automatic')
+      .describe(
+        'How vhd is copied. ranges: only its data, by Put Page From URL; service: by the storage service; automatic: ranges, and service where the source cannot list them.',
+      ),
     as: z
       .enum(['managedImage', 'galleryVersion'])
       .default('managedImage')
