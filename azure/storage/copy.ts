@@ -114,9 +114,10 @@ async function planCopy(tools: CopyTools, wish: CopyWish, uid: string): Promise<
   if (complete) return planned(tools, { complete, method: wish === 'service' ? wish : 'ranges', ...nothing });
   if (same && byService) return planned(tools, { complete: false, method: 'service', ...nothing });
   const wanted = wish === 'service' ? undefined : await sourceRanges(source, { start: 0, end: source.size });
-  if (wanted !== undefined && wanted.status !== 'done' && (wish === 'ranges' || !cannotList(wanted))) {
+  if (wanted !== undefined && wanted.status !== 'done' && !cannotList(wanted)) {
     return wanted.failure?.status === 412 ? failed(changed(source)) : passOn(wanted);
   }
+  if (wanted !== undefined && wanted.status !== 'done' && wish === 'ranges') return failed(unlistable(source, wanted));
   if (wanted?.status !== 'done') {
     const begun = await beginServiceCopy(source, destination, existing?.etag, uid);
     if (begun.status !== 'done') return overtaken(begun) ?? passOn(begun);
@@ -149,6 +150,14 @@ function planned(
 /** A source that answers but cannot tell its ranges: the storage service then copies it. */
 function cannotList({ failure }: Refused): boolean {
   return [400, 405, 501].includes(failure?.status ?? 0) || failure?.code === 'OperationTimedOut';
+}
+
+function unlistable({ shown }: CopyTools['source'], { failure }: Refused): CapstanError {
+  return capstanError('CAP-2012', 'The image source cannot list its data.', {
+    where: shown,
+    cause: `${failure?.status ?? ''} ${failure?.code ?? ''}, and spec.image.copy is ranges`.trim(),
+    remedy: 'Use spec.image.copy automatic or service: the storage service then copies the whole blob.',
+  });
 }
 
 /**

@@ -111,6 +111,30 @@ describe('the provision', () => {
     expect(trace.calls.at(-1)).toBe('finishOperation');
   });
 
+  it('ends a copy that would go on by itself when it is cancelled, before the operation ends', () => {
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'finishImageCopy' ? { status: 'cancelled' } : done({}))),
+    );
+    const ending = trace.calls.filter((call) => ['abortImageCopy', 'finishOperation'].includes(call));
+    expect(ending).toEqual(['abortImageCopy', 'finishOperation']);
+  });
+
+  it.each(['CAP-3305', 'CAP-3309'] as const)('copies again after %s, and gives up after three copies', (code) => {
+    let copies = 0;
+    const { result, trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => {
+        if (name === 'finishImageCopy') copies++;
+        return name === 'finishImageCopy' ? failed({ code, message: 'again' }) : done({});
+      }),
+    );
+    expect([copies, result]).toEqual([3, { status: 'failed', error: { code, message: 'again' } }]);
+    expect(trace.calls).not.toContain('abortImageCopy');
+  });
+
   it('is deterministic: the same answers give the same calls', () => {
     const run = () => runOrchestration('provisionCluster', testRef, activities()).trace.calls;
     expect(run()).toEqual(run());
