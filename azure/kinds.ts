@@ -13,6 +13,10 @@ import { natGateway } from './natGateway/client.ts';
 import { networkInterface } from './networkInterface/client.ts';
 import { networkSecurityGroup } from './networkSecurityGroup/client.ts';
 import { observeKind } from './observe/observe.ts';
+import { privateDnsZone } from './privateDnsZone/client.ts';
+import { privateDnsZoneGroup } from './privateDnsZoneGroup/client.ts';
+import { privateDnsZoneLink } from './privateDnsZoneLink/client.ts';
+import { privateEndpoint } from './privateEndpoint/client.ts';
 import { publicIPAddress } from './publicIPAddress/client.ts';
 import { ensureKind } from './resource/ensure.ts';
 import type { KindDefinition, Ownership } from './resource/kind.ts';
@@ -20,6 +24,7 @@ import { removeKind } from './resource/remove.ts';
 import { roleAssignment } from './roleAssignment/client.ts';
 import { routeTable } from './routeTable/client.ts';
 import { storageAccount } from './storageAccount/client.ts';
+import { storageClosure } from './storageClosure/client.ts';
 import type { EnsureOutcome, EnsureRequest, ObservedResource, RemoveOutcome, RemoveRequest } from './types.ts';
 import { userAssignedIdentity } from './userAssignedIdentity/client.ts';
 import { virtualMachine } from './virtualMachine/client.ts';
@@ -60,6 +65,11 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   roleAssignment: adapter(roleAssignment),
   storageAccount: adapter(storageAccount),
   blobContainer: adapter(blobContainer),
+  storageClosure: adapter(storageClosure),
+  privateEndpoint: adapter(privateEndpoint),
+  privateDnsZone: adapter(privateDnsZone),
+  privateDnsZoneLink: adapter(privateDnsZoneLink),
+  privateDnsZoneGroup: adapter(privateDnsZoneGroup),
   image: adapter(image),
   gallery: adapter(gallery),
   galleryImage: adapter(galleryImage),

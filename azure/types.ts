@@ -19,6 +19,8 @@ export interface AzureSettings {
   readonly keyVaultUri?: string;
   /** Subscriptions whose storage accounts may get a bearer token; absent: the cluster's own only. */
   readonly allowedSubscriptions?: readonly string[];
+  /** Where Capstan itself runs: storage accounts with network rules that Capstan creates let it in. */
+  readonly network?: NonNullable<AzureFacts['capstanNetwork']>;
   /**
    * What the budget of calls to Azure Resource Manager is divided by and measured in. Absent: one instance and Azure's own
    * time; behind a gateway none, because its time may run faster.

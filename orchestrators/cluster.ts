@@ -16,11 +16,20 @@ const stages: readonly (readonly StepId[])[] = [
   ['finish'],
 ];
 
+/** An account that lets in only the cluster's network comes after the network. */
+function stagesOf(shape: RunShape): readonly (readonly StepId[])[] {
+  if (shape.imageAfterNetwork !== true) return stages;
+  return [['network', 'identity', 'keys'], ['image'], ...stages.slice(1)];
+}
+
 /** Builds a cluster: the parent of the whole order of operations. Applying again continues: every step is safe to repeat. */
 export function* provisionCluster(context: OrchestrationContext): Steps<object> {
   const ref = inputOf(context);
   const preflight = (yield step(context, { ref, step: 'preflight' })) as Outcome<RunShape>;
-  const obstacle = preflight.status === 'done' ? yield* runStages(context, ref, preflight.value, stages) : preflight;
+  const obstacle =
+    preflight.status === 'done'
+      ? yield* runStages(context, ref, preflight.value, stagesOf(preflight.value))
+      : preflight;
   return yield* end(context, ref, obstacle);
 }
 

@@ -94,18 +94,19 @@ function* resourcesOnly(
   return yield* ensureWaves(context, ref, step, shape.waves[step] ?? []);
 }
 
-/** The copy of the bytes stands between the container and the image: the last wave needs the finished blob. */
+/** The copy of the bytes stands between the container and the image: the wave of the image needs the finished blob. */
 function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
   const waves = shape.waves[step] ?? [];
   if (!shape.copyImage) return yield* ensureWaves(context, ref, step, waves);
-  const before = yield* ensureWaves(context, ref, step, waves.slice(0, -1));
+  const last = waves.findIndex((keys) => keys.includes('image'));
+  const before = yield* ensureWaves(context, ref, step, waves.slice(0, last));
   if (before.status !== 'done') return before;
   let finished = yield* copyOnce(context, ref);
   for (let round = 1; round < maxCopies && mustCopyAgain(finished); round++) finished = yield* copyOnce(context, ref);
   if (finished.status === 'cancelled')
     yield* pursueActivity(context, 'abortImageCopy', { ref, step: 'image' }, abortSeconds);
   if (finished.status !== 'done') return finished;
-  const made = yield* ensureWaves(context, ref, step, waves.slice(-1));
+  const made = yield* ensureWaves(context, ref, step, waves.slice(last));
   return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
 }
 

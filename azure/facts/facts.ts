@@ -53,6 +53,7 @@ export function readFacts(
       vmSizes: sizesOf(document, skus),
       ...account,
       ...(staticNetwork === undefined ? {} : { staticNetwork }),
+      ...(connection.settings.network === undefined ? {} : { capstanNetwork: connection.settings.network }),
       ...(imageSource === undefined ? {} : { imageSource }),
     };
     return { facts };

@@ -52,6 +52,27 @@ const byKind: Readonly<Record<ResourceKind, readonly string[]>> = {
     'Microsoft.Storage/storageAccounts/blobServices/containers/read',
     'Microsoft.Storage/storageAccounts/blobServices/containers/write',
   ],
+  storageClosure: ['Microsoft.Storage/storageAccounts/read', 'Microsoft.Storage/storageAccounts/write'],
+  privateEndpoint: [
+    'Microsoft.Network/privateEndpoints/read',
+    'Microsoft.Network/privateEndpoints/write',
+    'Microsoft.Network/virtualNetworks/subnets/join/action',
+    'Microsoft.Storage/storageAccounts/privateEndpointConnectionsApproval/action',
+  ],
+  privateDnsZone: [
+    'Microsoft.Network/privateDnsZones/read',
+    'Microsoft.Network/privateDnsZones/write',
+    'Microsoft.Network/privateDnsZones/join/action',
+  ],
+  privateDnsZoneLink: [
+    'Microsoft.Network/privateDnsZones/virtualNetworkLinks/read',
+    'Microsoft.Network/privateDnsZones/virtualNetworkLinks/write',
+    'Microsoft.Network/virtualNetworks/join/action',
+  ],
+  privateDnsZoneGroup: [
+    'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/read',
+    'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/write',
+  ],
   image: ['Microsoft.Compute/images/read', 'Microsoft.Compute/images/write'],
   gallery: ['Microsoft.Compute/galleries/read', 'Microsoft.Compute/galleries/write'],
   galleryImage: ['Microsoft.Compute/galleries/images/read', 'Microsoft.Compute/galleries/images/write'],

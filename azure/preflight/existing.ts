@@ -49,6 +49,14 @@ async function childExists(
     const read = await call(() => inboundNatRules.get(resource.resourceGroup, balancer, resource.name));
     return found(read, resource.id, 'read the inbound NAT rule') !== undefined;
   }
+  if (resource.kind === 'privateDnsZoneGroup') {
+    const { names } = parseArmId(resource.id);
+    const parent = resource.id.slice(0, resource.id.toLowerCase().indexOf('/privatednszonegroups/'));
+    if (!listed.has(parent.toLowerCase())) return false;
+    const { privateDnsZoneGroups } = await clients.network();
+    const read = await call(() => privateDnsZoneGroups.get(resource.resourceGroup, names[0] ?? '', resource.name));
+    return found(read, resource.id, 'read the record of the private endpoint') !== undefined;
+  }
   if (resource.kind === 'roleAssignment') return assignmentExists(clients, plan, resource, listed);
   return false;
 }

@@ -28,6 +28,7 @@ export function clusterNames(cluster: string) {
     controlPlane: `${cluster}-control-plane`,
     availabilitySet: `${cluster}_control-plane-as`,
     identity: `${cluster}-identity`,
+    storageEndpoint: `${cluster}-storage-endpoint`,
   } as const;
 }
 
@@ -49,15 +50,17 @@ export function firstMachineName(cluster: string, uid: string): string {
 /**
  * Storage account names to try, in order: deterministic, so that a repeated run finds the account of the first one.
  * Clusters of the same group and region share the account (and so the copy of an image).
+ *
+ * @param cluster given when the account is to be for one cluster alone, because it lets in only this one's network
  */
 export function storageAccountCandidates(
   subscriptionId: string,
   resourceGroup: string,
   location: string,
+  cluster?: string,
 ): readonly string[] {
-  return [0, 1, 2, 3, 4].map(
-    (attempt) => `st${shortHash(`${subscriptionId}/${resourceGroup}/${location}/${attempt}`.toLowerCase(), 12)}`,
-  );
+  const place = [subscriptionId, resourceGroup, location, ...(cluster === undefined ? [] : [cluster])].join('/');
+  return [0, 1, 2, 3, 4].map((attempt) => `st${shortHash(`${place}/${attempt}`.toLowerCase(), 12)}`);
 }
 
 /** Name of a pool's MachineDeployment in one zone (or the only one, in regions without zones). */

@@ -10,6 +10,8 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   disk: 2,
   loadBalancer: 3,
   availabilitySet: 3,
+  privateEndpoint: 3,
+  privateDnsZoneLink: 3,
   virtualNetwork: 4,
   natGateway: 5,
   networkSecurityGroup: 5,
@@ -22,6 +24,7 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   userAssignedIdentity: 7,
   gallery: 8,
   storageAccount: 8,
+  privateDnsZone: 8,
 };
 
 /** Orders what is deleted into waves of keys. */

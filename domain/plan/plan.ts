@@ -16,14 +16,14 @@ import type { AzureFacts, ClusterPlan } from './types.ts';
 export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: string): ClusterPlan {
   const { spec, metadata } = document;
   const network = planNetwork(document, facts);
-  const storage = planStorage(document, facts);
+  const storage = planStorage(document, facts, network);
   const image = planImage(document, facts);
   const identity = planIdentity(document);
   const controlPlane = planControlPlane(document, facts, uid);
   const inputs = [
     ...networkResources(network),
     ...identityResources(document, identity, network),
-    ...imageResources(storage, image),
+    ...imageResources(document, storage, image, network),
     ...machineResources(controlPlane, network.api.loadBalancer),
   ];
   const known = new Set(inputs.map((input) => input.key));

@@ -18,6 +18,11 @@ export type ResourceKind =
   | 'roleAssignment'
   | 'storageAccount'
   | 'blobContainer'
+  | 'storageClosure'
+  | 'privateEndpoint'
+  | 'privateDnsZone'
+  | 'privateDnsZoneLink'
+  | 'privateDnsZoneGroup'
   | 'image'
   | 'gallery'
   | 'galleryImage'
@@ -88,6 +93,16 @@ export interface PlannedNetwork {
   readonly sshAllowedCidrs: readonly string[];
 }
 
+/** Network rules of an account that Capstan creates. */
+export interface PlannedStorageNetwork {
+  readonly mode: 'selectedNetworks' | 'private';
+  /** Subnets (resource ids) and addresses that may come through the public endpoint. */
+  readonly subnetIds: readonly string[];
+  readonly addresses: readonly string[];
+  /** The public endpoint is there for the copy and is disabled when the image is made. */
+  readonly closes: boolean;
+}
+
 export interface PlannedStorage {
   /** The account that holds the base image. */
   readonly account: {
@@ -99,6 +114,8 @@ export interface PlannedStorage {
   readonly container: { readonly name: string; readonly owned: boolean };
   readonly authentication: 'automatic' | 'entra' | 'sas';
   readonly sharedKeyAccess: 'allowed' | 'denied';
+  /** Rules of an account that Capstan creates; absent: open, or an account of the user's. */
+  readonly network?: PlannedStorageNetwork;
   /** Name of the page blob the base image is copied to, e.g. `ubuntu-2404-v1.33.4-1a2b3c4d.vhd`. */
   readonly blob: string;
 }
@@ -217,6 +234,8 @@ export interface AzureFacts {
   /** Chosen storage account name (first free candidate, or the user's own). */
   readonly storageAccountName: string;
   readonly storageAccountExists: boolean;
+  /** Where Capstan itself runs, as its operator says; absent: not known. */
+  readonly capstanNetwork?: { readonly subnetId?: string; readonly addresses: readonly string[] };
   /** ETag of the source image, part of the names of its copy and of the image made from it. */
   readonly imageSource?: { readonly etag: string; readonly sizeBytes: number; readonly kubernetesVersion?: string };
 }

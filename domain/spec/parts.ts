@@ -71,7 +71,29 @@ export const storage = z
     networkAccess: z
       .enum(['open', 'selectedNetworks', 'private'])
       .default('open')
-      .describe('Who may reach an account that Capstan creates.'),
+      .describe(
+        'Who may reach the account. open: everybody with a credential; selectedNetworks: the subnets of the cluster, allowedNetworks and Capstan; private: only through a private endpoint. An account of your own is checked, never changed.',
+      ),
+    allowedNetworks: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^(\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?|\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+)$/i,
+            'must be a public IPv4 address, a range, or the resource id of a subnet',
+          ),
+      )
+      .max(100)
+      .default([])
+      .describe('selectedNetworks: who else may reach an account that Capstan creates: addresses, ranges, subnets.'),
+    privateDnsZone: z
+      .string()
+      .regex(
+        /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/privateDnsZones\/privatelink\.blob\.[^/]+$/i,
+        'must be the resource id of a private DNS zone privatelink.blob.…',
+      )
+      .optional()
+      .describe('private: your own zone, linked to the network already; one is created and linked when absent.'),
   })
   .describe('Where the base image is copied to.');
 

@@ -53,8 +53,8 @@ export interface StorageAccountView {
   readonly allowSharedKeyAccess: boolean;
   readonly allowBlobPublicAccess: boolean;
   readonly minimumTlsVersion: string;
-  readonly publicNetworkAccess: 'Enabled' | 'Disabled';
-  readonly networkDefaultAction: 'Allow' | 'Deny';
+  /** The network the caller is in gets through: a rule, or a private endpoint. */
+  readonly callerReaches: boolean;
   readonly sasExpirationAction: 'Log' | 'Block' | undefined;
   /** `d.hh:mm:ss` when a SAS policy is set. */
   readonly sasExpirationPeriod: string | undefined;

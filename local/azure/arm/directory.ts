@@ -22,7 +22,7 @@ export function createDirectory(world: World): AzureDirectory {
     storageAccount(name) {
       const resource = findAccount(world, name.toLowerCase());
       // The name resolves as soon as the account is provisioned.
-      return resource === undefined || resource.state !== 'Succeeded' ? undefined : storageAccountView(resource);
+      return resource === undefined || resource.state !== 'Succeeded' ? undefined : storageAccountView(world, resource);
     },
     vault(name) {
       for (const vault of world.store.ofType('Microsoft.KeyVault/vaults')) {

@@ -129,9 +129,7 @@ export function authorize(
   target: Target,
   options: AuthorizeOptions,
 ): StorageCaller {
-  if (account.publicNetworkAccess === 'Disabled' || account.networkDefaultAction === 'Deny') {
-    throw new StorageError('AuthorizationFailure');
-  }
+  if (!account.callerReaches) throw new StorageError('AuthorizationFailure');
   const header = request.headers['authorization'];
   if (header === undefined) {
     return request.query.has('sig')

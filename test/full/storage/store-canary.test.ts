@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,6 +12,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleDocument } from '../../support/sample-plan.ts';
 import { type Stack, startStack } from '../../support/stack.ts';
+import { askAzure, management, vault } from './azure-door.ts';
 import { idOfAccount } from './harness.ts';
 
 /** A SAS in a request, and the keys and tokens used for it, are found nowhere in what the app keeps, prints or answers. */
@@ -25,33 +25,6 @@ afterAll(() => stack.stop());
 const small = { controlPlane: { replicas: 1 }, workerPools: [] };
 const imageDone = (name: string) =>
   stack.until(name, (seen) => seen.status.steps.some((step) => step.id === 'image' && step.state === 'done'));
-
-/** One request to a simulated Azure service with the app's own token. */
-function azure(
-  method: string,
-  host: string,
-  resource: string,
-  target: string,
-): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const query = new URLSearchParams({ resource, 'api-version': '2019-08-01' });
-    fetch(`${stack.gatewayUrl}/msi/token?${query}`, { headers: { 'x-identity-header': 'x' } })
-      .then(async (answer) => (await answer.json()) as { access_token: string })
-      .then(({ access_token }) => {
-        const headers = { host, authorization: `Bearer ${access_token}` };
-        const sent = httpRequest(`${stack.gatewayUrl}${target}`, { method, headers }, (response) => {
-          let text = '';
-          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-        });
-        sent.on('error', reject).end();
-      })
-      .catch(reject);
-  });
-}
-
-const management = (method: string, target: string) =>
-  azure(method, 'management.azure.com', 'https://management.azure.com/', target);
 
 /** Every table, blob and queue of the app's own store, as one text. */
 async function storeText(): Promise<string> {
@@ -111,7 +84,7 @@ describe('a SAS in a request', () => {
         ?.id.split('/')
         .at(-1) ?? '';
     const { keys } = JSON.parse(
-      (await management('POST', `${idOfAccount(account)}/listKeys?api-version=2026-09-01`)).text,
+      (await askAzure(stack, management, 'POST', `${idOfAccount(account)}/listKeys?api-version=2026-09-01`)).text,
     ) as { keys: [{ value: string }] };
     const containerName = 'images';
     const blobName = await copiedBlob();
@@ -164,18 +137,13 @@ describe('a SAS in a request', () => {
     }
     expect(everything).not.toMatch(/[?&]sig=(?!redacted)|Bearer ey|eyJ[\w-]{20,}\.eyJ|SharedKey /);
 
-    const vault = async (uid: string) =>
-      azure(
-        'GET',
-        'capstan-kv.vault.azure.net',
-        'https://vault.azure.net',
-        `/secrets/by-queue-${uid.slice(0, 8)}-image-source?api-version=7.5`,
-      );
+    const kept = (uid: string) =>
+      askAzure(stack, vault, 'GET', `/secrets/by-queue-${uid.slice(0, 8)}-image-source?api-version=7.5`);
     const { uid } = (await imageDone('by-queue')).metadata;
-    expect((await vault(uid)).text).toContain(account);
+    expect((await kept(uid)).text).toContain(account);
     await stack.request('DELETE', '/api/clusters/by-queue');
     await stack.until('by-queue', (seen) => seen.status.phase === 'Deleted');
-    expect((await vault(uid)).status).toBe(404);
+    expect((await kept(uid)).status).toBe(404);
   });
 });
 
