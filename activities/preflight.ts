@@ -1,7 +1,7 @@
 import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
-import { done, failed } from '#domain/outcome.ts';
+import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 import { savePlan } from './record.ts';
@@ -10,6 +10,10 @@ import { savePlan } from './record.ts';
 export function factsDocument(uid: string): string {
   return `facts/${uid}.json`;
 }
+
+/** Ten minutes in steps of 30 s: role assignments take that long at most (azure-behaviour.md §6, Identity lag). */
+const roleWaitSeconds = 30;
+const maxRoleWaits = 20;
 
 defineActivity('runPreflight', async (work, input) => {
   const azure = await work.azure();
@@ -24,6 +28,11 @@ defineActivity('runPreflight', async (work, input) => {
   await work.store.documents.put(`preflight/${work.ref.operationId}.json`, JSON.stringify(report));
   const refused = report.checks.filter((check) => !check.ok);
   const [first] = refused;
+  const roleWaits = Number(input.state?.['roleWaits'] ?? 0);
+  if (first?.error?.code === 'CAP-3302' && refused.length === 1 && roleWaits < maxRoleWaits) {
+    const sentence = 'Waiting for the data role of Capstan to arrive at the storage account';
+    return wait(roleWaitSeconds, { state: { roleWaits: roleWaits + 1 }, sentence });
+  }
   if (first !== undefined) {
     const error = first.error ?? { code: 'CAP-9001' as const, message: first.detail };
     if (refused.length === 1) return failed(error);

@@ -21,12 +21,13 @@ export type * from './types.ts';
 export function createAzure(settings: AzureSettings): Azure {
   const connection = connect(settings);
   const secrets = createSecrets(connection);
+  const copy = createCopy(connection, secrets);
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
     remove: (request) => kinds[request.kind].remove(connection, request),
     readFacts: (document, uid) => readFacts(connection, secrets, document, uid),
-    preflight: (plan, facts) => preflight(connection, plan, facts),
-    copy: createCopy(connection, secrets),
+    preflight: (plan, facts) => preflight(connection, plan, facts, copy),
+    copy,
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
     secrets,
     findOwned: (plan) => findOwned(connection, plan),

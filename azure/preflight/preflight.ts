@@ -10,6 +10,8 @@ import { machineResourceCount } from './demand.ts';
 import { type Existing, readExisting } from './existing.ts';
 import { galleryCheck } from './gallery-check.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
+import type { ImageCopy } from '../storage/copy.ts';
+import { storageAccessCheck } from './storage-access.ts';
 import { foreignChecks, networkCheck, permissionCheck, providerChecks } from './readings.ts';
 
 /** Providers, permissions, quotas and lists of an ordinary cluster. */
@@ -23,6 +25,7 @@ export function preflight(
   connection: Connection,
   plan: ClusterPlan,
   facts: AzureFacts,
+  copy: Pick<ImageCopy, 'probe'>,
 ): Promise<Outcome<PreflightReport>> {
   const sequence = async (): Promise<PreflightReport> => {
     const clients = connection.clients(plan.azure.subscriptionId);
@@ -49,6 +52,10 @@ export function preflight(
         passed('imageSource', 'Image source', `fixed VHD of ${size} GiB, readable`),
         versionCheck(plan, facts),
       );
+      // An account that does not fit is not asked, too.
+      const fits = checks.every((check) => check.ok || !/^own(Account|Container)$/.test(check.id));
+      const access = fits ? await storageAccessCheck(plan, facts, copy) : undefined;
+      if (access !== undefined) checks.push(access);
     }
     return report(plan, existing, checks);
   };

@@ -10,6 +10,7 @@ import { checkStorageAccount } from '../storageAccount/spec.ts';
 import type { PreflightCheck } from '../types.ts';
 import { missingActions, neededActions } from './actions.ts';
 import { passed, refused } from './checks.ts';
+import { lacksPrivateEndpoint } from './storage-access.ts';
 
 /** Whether the providers the plan needs are registered in the subscription. */
 export async function providerChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
@@ -108,9 +109,11 @@ async function accountCheck(clients: Clients, plan: ClusterPlan): Promise<Prefli
   }
   const problem = checkStorageAccount(existing, { plan });
   if (problem !== undefined) return refused(id, title, problem);
-  if (existing.publicNetworkAccess === 'Disabled') {
-    const message = `The storage account ${account.name} is closed to the public network.`;
-    return refused(id, title, capstanError('CAP-2015', message, { where: account.id }));
+  if (lacksPrivateEndpoint(plan, existing)) {
+    const message = `No approved private endpoint leads to the storage account ${account.name}.`;
+    const cause = 'spec.storage.networkAccess is private';
+    const remedy = 'Create a private endpoint of the account for blob in the network of the cluster, or use open.';
+    return refused(id, title, capstanError('CAP-2010', message, { where: account.id, cause, remedy }));
   }
   const keys = existing.allowSharedKeyAccess === false ? 'keys refused: Entra ID is used' : 'keys allowed';
   return passed(id, title, `${account.name} holds page blobs, ${keys}`);
