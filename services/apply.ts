@@ -6,6 +6,7 @@ import type { ClusterDocument } from '#domain/spec/types.ts';
 import { type SealedDocument, sealSource } from '#domain/storage/sealed-source.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { withGateway } from './gateways.ts';
 import { keepSource } from './image-source.ts';
 import { startRecorded } from './start.ts';
 
@@ -38,11 +39,12 @@ export async function applyCluster(
     await startRecorded(dependencies, name);
     return known;
   }
-  const notAllowed = scopeProblem(dependencies, document);
+  const inherited = await withGateway(store, document);
+  const notAllowed = 'error' in inherited ? inherited.error : scopeProblem(dependencies, document);
   const result =
-    notAllowed === undefined
-      ? await decide(dependencies, record, sealSource(document))
-      : { ...record, outcome: 'refused' as const, error: notAllowed };
+    'document' in inherited && notAllowed === undefined
+      ? await decide(dependencies, record, sealSource(inherited.document))
+      : { ...record, outcome: 'refused' as const, ...(notAllowed === undefined ? {} : { error: notAllowed }) };
   await startRecorded(dependencies, name);
   await store.requests.put(result);
   return result;

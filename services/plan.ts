@@ -9,6 +9,7 @@ import { sealSource } from '#domain/storage/sealed-source.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
+import { withGateway } from './gateways.ts';
 
 /** What a plan answers: the same code as the run, and nothing written. */
 export interface PlanAnswer {
@@ -34,7 +35,10 @@ export interface PlanAnswer {
  *
  * @throws CapstanFailure with the first obstacle that keeps it from being planned at all
  */
-export async function planDocument(config: Config, store: Store, document: ClusterDocument): Promise<PlanAnswer> {
+export async function planDocument(config: Config, store: Store, sent: ClusterDocument): Promise<PlanAnswer> {
+  const inherited = await withGateway(store, sent);
+  if ('error' in inherited) throw new CapstanFailure(inherited.error);
+  const { document } = inherited;
   const client = await azureOf(config);
   const { name } = document.metadata;
   const head = (await store.clusters.head(name))?.value;

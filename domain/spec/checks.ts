@@ -172,7 +172,6 @@ function storageNetworkProblems(storage: ClusterDocument['spec']['storage']): Br
 function unavailable({ spec }: ClusterDocument): Broken[] {
   const problems: Broken[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
-  if (spec.gateway !== undefined) refuse(['spec', 'gateway'], 'private gateways are not available in this version');
   if (spec.network.api.exposure === 'private')
     refuse(['spec', 'network', 'api', 'exposure'], 'private is not available in this version');
   if (spec.azure.environment !== 'public') {
