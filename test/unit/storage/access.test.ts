@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AzureFacts } from '#domain/plan/types.ts';
 import { sampleFacts, samplePlan } from '../../support/sample-plan.ts';
+import { givePrivateEndpoint } from '../../full/storage/azure-door.ts';
 import { dataRoles, idOfAccount, pause, StorageWorld, subscription } from '../../full/storage/harness.ts';
 
 const world = new StorageWorld();
@@ -8,28 +9,10 @@ const network = `${subscription}/resourceGroups/network/providers/Microsoft.Netw
 const workers = `${network}/virtualNetworks/corp-vnet/subnets/corp-workers`;
 const closed = { networkAcls: { defaultAction: 'Deny', bypass: 'AzureServices' } };
 
-/** A private endpoint of the account in the corporate network, with its record in a zone that is linked there. */
-async function privateEndpoint(account: string): Promise<void> {
-  const zone = `${network}/privateDnsZones/privatelink.blob.core.windows.net`;
-  const endpoint = `${network}/privateEndpoints/${account}-endpoint`;
-  const dns = '?api-version=2024-06-01';
-  await world.arm('PUT', `${zone}${dns}`, { location: 'global' });
-  await world.arm('PUT', `${zone}/virtualNetworkLinks/corp${dns}`, {
-    location: 'global',
-    properties: { virtualNetwork: { id: workers.split('/subnets/')[0] }, registrationEnabled: false },
-  });
-  const settle = async (path: string, body: object) => {
-    await world.arm('PUT', path, body);
-    while ((await world.arm('GET', path)).properties.provisioningState !== 'Succeeded') await pause(10);
-  };
-  const connection = { name: 'blob', properties: { privateLinkServiceId: idOfAccount(account), groupIds: ['blob'] } };
-  await settle(`${endpoint}?api-version=2025-03-01`, {
-    location: 'westeurope',
-    properties: { subnet: { id: workers }, privateLinkServiceConnections: [connection] },
-  });
-  await settle(`${endpoint}/privateDnsZoneGroups/default?api-version=2025-03-01`, {
-    properties: { privateDnsZoneConfigs: [{ name: 'blob', properties: { privateDnsZoneId: zone } }] },
-  });
+/** Writes as the administrator, and waits until it is done. */
+async function settle(path: string, body: object): Promise<void> {
+  await world.arm('PUT', path, body);
+  while ((await world.arm('GET', path)).properties.provisioningState !== 'Succeeded') await pause(10);
 }
 
 beforeAll(async () => {
@@ -37,7 +20,7 @@ beforeAll(async () => {
   await world.removeRole(subscription, dataRoles.owner);
   for (const account of ['stown', 'stclosed', 'stinside', 'stkeyless']) await world.createAccount(account);
   await world.patchAccount('stclosed', closed);
-  await privateEndpoint('stinside');
+  await givePrivateEndpoint(settle, workers, idOfAccount('stinside'));
   await world.patchAccount('stinside', { publicNetworkAccess: 'Disabled' });
   await world.patchAccount('stkeyless', { allowSharedKeyAccess: false });
 });
