@@ -10,7 +10,9 @@ export async function askAzure(
   body?: object,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const query = new URLSearchParams({ resource: service.resource, 'api-version': '2019-08-01' });
-  const signedIn = await fetch(`${stack.gatewayUrl}/msi/token?${query}`, { headers: { 'x-identity-header': 'x' } });
+  const signedIn = await fetch(`${stack.gatewayUrl}/msi/token?${query.toString()}`, {
+    headers: { 'x-identity-header': 'x' },
+  });
   const { access_token } = (await signedIn.json()) as { access_token: string };
   const headers = {
     host: service.host,

@@ -27,9 +27,12 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 /** The rows of preflight that speak of the storage account. */
-async function rows(storage: Record<string, unknown>, facts: Partial<AzureFacts> = {}, spec: object = {}) {
-  const known = sampleFacts({ storageAccountName: String(storage['account'] ?? 'stnew'), ...facts });
-  const plan = samplePlan({ spec: { storage, ...spec }, facts: known });
+async function rows(
+  storage: { readonly account?: string; readonly [field: string]: unknown },
+  facts: Partial<AzureFacts> = {},
+) {
+  const known = sampleFacts({ storageAccountName: storage.account ?? 'stnew', ...facts });
+  const plan = samplePlan({ spec: { storage }, facts: known });
   const checked = await world.azure().preflight(plan, known);
   if (checked.status !== 'done') throw new Error(JSON.stringify(checked));
   return checked.value.checks.filter(({ id }) => ['ownAccount', 'storageAccess'].includes(id));
