@@ -1,7 +1,7 @@
 import { deletionWaves } from '#domain/plan/deletion.ts';
 import type { ResourceKind } from '#domain/plan/types.ts';
 import { secretPrefix } from '#domain/names/names.ts';
-import { sourceSecret } from '#domain/storage/sealed-source.ts';
+import { diskSecret, sourceSecret } from '#domain/storage/sealed-source.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
@@ -141,6 +141,9 @@ defineActivity('deleteSecrets', async (work, input) => {
   if (document.spec.image.signature !== undefined)
     await azure.secrets.remove(sourceSecret(secretPrefix(work.ref.name, work.ref.uid)));
   if (work.head.planSha === undefined) return done({}, 'there were no keys');
+  // An upload that was cut short leaves the SAS of its disk.
+  if (document.spec.image.through === 'disk')
+    await azure.secrets.remove(diskSecret(secretPrefix(work.ref.name, work.ref.uid)));
   const { keySecretNames } = await import('#kubernetes/pki/keys.ts');
   const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
   const plan = await work.plan();

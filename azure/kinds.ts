@@ -7,6 +7,7 @@ import { gallery } from './gallery/client.ts';
 import { galleryImage } from './galleryImage/client.ts';
 import { galleryImageVersion } from './galleryImageVersion/client.ts';
 import { image } from './image/client.ts';
+import { imageDisk } from './imageDisk/client.ts';
 import { inboundNatRule } from './inboundNatRule/client.ts';
 import { loadBalancer } from './loadBalancer/client.ts';
 import { natGateway } from './natGateway/client.ts';
@@ -70,6 +71,7 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   privateDnsZone: adapter(privateDnsZone),
   privateDnsZoneLink: adapter(privateDnsZoneLink),
   privateDnsZoneGroup: adapter(privateDnsZoneGroup),
+  imageDisk: adapter(imageDisk),
   image: adapter(image),
   gallery: adapter(gallery),
   galleryImage: adapter(galleryImage),

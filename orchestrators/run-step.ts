@@ -106,6 +106,10 @@ function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, sha
   if (finished.status === 'cancelled')
     yield* pursueActivity(context, 'abortImageCopy', { ref, step: 'image' }, abortSeconds);
   if (finished.status !== 'done') return finished;
+  if (shape.uploadDisk === true) {
+    const uploaded = yield* pursueActivity(context, 'uploadImageDisk', { ref, step: 'image' }, bound(step));
+    if (uploaded.status !== 'done') return uploaded;
+  }
   const made = yield* ensureWaves(context, ref, step, waves.slice(last));
   return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
 }

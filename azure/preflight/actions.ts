@@ -73,6 +73,12 @@ const byKind: Readonly<Record<ResourceKind, readonly string[]>> = {
     'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/read',
     'Microsoft.Network/privateEndpoints/privateDnsZoneGroups/write',
   ],
+  imageDisk: [
+    'Microsoft.Compute/disks/read',
+    'Microsoft.Compute/disks/write',
+    'Microsoft.Compute/disks/beginGetAccess/action',
+    'Microsoft.Compute/disks/endGetAccess/action',
+  ],
   image: ['Microsoft.Compute/images/read', 'Microsoft.Compute/images/write'],
   gallery: ['Microsoft.Compute/galleries/read', 'Microsoft.Compute/galleries/write'],
   galleryImage: ['Microsoft.Compute/galleries/images/read', 'Microsoft.Compute/galleries/images/write'],

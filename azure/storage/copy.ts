@@ -8,6 +8,7 @@ import type { SecretVault } from '../types.ts';
 import { copiedRanges, metadataOf, readState, sequenceOf, sourceRanges } from './blob-state.ts';
 import { type Claim, createClaim } from './claim.ts';
 import type { CopiedImage, CopyPlan, CopySlice, CopyWish, DestinationAccess, SliceResult } from './copy-types.ts';
+import { uploadImageDisk, type UploadOutcome } from './disk-upload.ts';
 import { createDestinations, type Destination, type Refused } from './destination.ts';
 import { finishCopy } from './finish.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
@@ -33,6 +34,8 @@ export interface ImageCopy {
   finish(plan: ClusterPlan, copy: Started): Promise<Outcome<CopiedImage>>;
   /** Looks whether the destination can be reached, and with which credential. Nothing is written. */
   probe(plan: ClusterPlan): Promise<Outcome<DestinationAccess>>;
+  /** One step of writing the finished copy into the disk of the image; `poller` is what the previous `wait` gave back. */
+  toDisk(plan: ClusterPlan, poller?: string): Promise<UploadOutcome>;
   /** Ends what would go on by itself: a copy by the storage service, and the claim on the blob. */
   abort(plan: ClusterPlan): Promise<Outcome<{ readonly aborted: boolean }>>;
 }
@@ -49,10 +52,7 @@ const rememberedBlobs = 50;
  * The copy of the base image: Put Page From URL over the source's page ranges, into a sparse page blob
  * (azure-behaviour.md §2), with one pacer per destination blob.
  */
-export function createCopy(
-  connection: Connection,
-  secrets: Pick<SecretVault, 'get'> = createSecrets(connection),
-): ImageCopy {
+export function createCopy(connection: Connection, secrets: SecretVault = createSecrets(connection)): ImageCopy {
   const destinations = createDestinations(connection);
   const blobs = new Map<string, BlobMemory>();
   const claimOf = (destination: Destination, uid: string): { claim: Claim; pacer: Pacer } => {
@@ -84,6 +84,8 @@ export function createCopy(
       return 'status' in begun ? begun : finishCopy(begun, started.sourceEtag);
     },
     probe: (plan) => probe(destinations(plan)),
+    toDisk: (plan, poller) =>
+      uploadImageDisk({ connection, secrets, plan, copy: destinations(plan), id: plan.image.disk?.id ?? '' }, poller),
     async abort(plan) {
       const destination = destinations(plan);
       const aborted = await abortServiceCopy(destination, plan.uid);

@@ -20,6 +20,7 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   roleAssignment: 6,
   galleryImageVersion: 6,
   image: 6,
+  imageDisk: 7,
   galleryImage: 7,
   userAssignedIdentity: 7,
   gallery: 8,

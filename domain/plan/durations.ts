@@ -22,6 +22,7 @@ export const createSeconds: Readonly<Record<ResourceKind, number>> = {
   privateDnsZone: 35,
   privateDnsZoneLink: 35,
   privateDnsZoneGroup: 5,
+  imageDisk: 5,
   image: 25,
   gallery: 10,
   galleryImage: 5,

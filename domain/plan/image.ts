@@ -45,6 +45,9 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
   }
   const url = image.vhd ?? '';
   const name = `${imageBaseName(url)}-${imageHash(document, facts)}`;
+  const diskId = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/disks', name);
+  const sizeBytes = facts.imageSource?.sizeBytes ?? 0;
+  const disk = image.through === 'disk' ? { disk: { id: diskId, name, sizeBytes } } : {};
   if (image.as === 'galleryVersion') {
     const id = armId(
       azure.subscriptionId,
@@ -54,10 +57,10 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
       name,
       '1.0.0',
     );
-    return { form: 'galleryVersion', sourceUrl: url, id, name };
+    return { form: 'galleryVersion', sourceUrl: url, id, name, ...disk };
   }
   const id = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/images', name);
-  return { form: 'managedImage', sourceUrl: url, id, name };
+  return { form: 'managedImage', sourceUrl: url, id, name, ...disk };
 }
 
 const galleryName = 'capstan';
@@ -74,8 +77,12 @@ export function imageResources(
   network: PlannedNetwork,
 ): readonly ResourceInput[] {
   if (image.sourceUrl === undefined) return [];
+  const step = 'image';
   const before = [
     ...storageResources(storage),
+    ...(image.disk === undefined
+      ? []
+      : [{ key: 'imageDisk', kind: 'imageDisk', names: [image.disk.name], step } as const]),
     ...(storage.network?.mode === 'private' ? privateAccessResources(document, storage.account.name, network) : []),
   ];
   const made = imageOf(image).map((input) =>

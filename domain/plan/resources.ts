@@ -24,6 +24,7 @@ const types: Readonly<Record<ResourceKind, string>> = {
   privateDnsZone: 'Microsoft.Network/privateDnsZones',
   privateDnsZoneLink: 'Microsoft.Network/privateDnsZones/virtualNetworkLinks',
   privateDnsZoneGroup: 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
+  imageDisk: 'Microsoft.Compute/disks',
   image: 'Microsoft.Compute/images',
   gallery: 'Microsoft.Compute/galleries',
   galleryImage: 'Microsoft.Compute/galleries/images',

@@ -8,6 +8,8 @@ export interface RunShape {
   readonly waves: Readonly<Partial<Record<StepId, readonly (readonly string[])[]>>>;
   /** The base image has to be copied. */
   readonly copyImage: boolean;
+  /** The copied VHD is written into a disk, which the image is made from. */
+  readonly uploadDisk?: true;
   /** The storage account lets in the cluster's network only, which must be there first. */
   readonly imageAfterNetwork?: true;
   readonly pools: readonly string[];
@@ -26,6 +28,7 @@ export function shapeOf(plan: ClusterPlan): RunShape {
     ...(plan.storage.network === undefined || plan.image.sourceUrl === undefined
       ? {}
       : { imageAfterNetwork: true as const }),
+    ...(plan.image.disk === undefined ? {} : { uploadDisk: true as const }),
     pools: plan.pools.map((pool) => pool.name),
     addOnLayers: layers.map((layer) => plan.addOns.filter((addOn) => addOn.layer === layer).map((addOn) => addOn.name)),
   };

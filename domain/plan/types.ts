@@ -19,6 +19,7 @@ export type ResourceKind =
   | 'storageAccount'
   | 'blobContainer'
   | 'storageClosure'
+  | 'imageDisk'
   | 'privateEndpoint'
   | 'privateDnsZone'
   | 'privateDnsZoneLink'
@@ -128,6 +129,8 @@ export interface PlannedImage {
   /** ARM id (or community gallery reference) named in CP-A and in every machine template. */
   readonly id: string;
   readonly name: string;
+  /** The disk that the VHD is written into, when the image is not imported from the blob. */
+  readonly disk?: { readonly id: string; readonly name: string; readonly sizeBytes: number };
 }
 
 export interface PlannedDisk {

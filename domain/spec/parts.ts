@@ -128,6 +128,12 @@ export const image = z
       .enum(['managedImage', 'galleryVersion'])
       .default('managedImage')
       .describe('What is made from the copied VHD.'),
+    through: z
+      .enum(['blob', 'disk'])
+      .default('blob')
+      .describe(
+        'How the copied VHD becomes an image. blob: Azure imports it from the storage account; disk: it is written into a managed disk first, for accounts that Azure does not import from.',
+      ),
     gallery: galleryReference.optional().describe('An image version of a gallery of your own.'),
     communityGallery: z
       .strictObject({

@@ -37,3 +37,8 @@ export function unsealedSource(vhd: string, source: Secret | undefined): string 
 export function sourceSecret(secretPrefix: string): string {
   return `${secretPrefix}-image-source`;
 }
+
+/** Name of the Key Vault secret with the SAS of the disk that an image is written into, while it is written. */
+export function diskSecret(secretPrefix: string): string {
+  return `${secretPrefix}-image-disk`;
+}

@@ -99,9 +99,18 @@ describe('a SAS in a request', () => {
       new StorageSharedKeyCredential(account, keys[0].value),
     ).toString();
     const url = `https://${account}.blob.core.windows.net/${containerName}/${blobName}?${sas}`;
-    const document = (name: string, vhd = url) => sampleDocument({ ...small, image: { vhd } }, name);
+    const document = (name: string, vhd = url, image: object = {}) =>
+      sampleDocument({ ...small, image: { vhd, ...image } }, name);
     await stack.post(document('by-queue'));
-    expect((await stack.request('PUT', '/api/clusters/by-http', JSON.stringify(document('by-http')))).status).toBe(202);
+    expect(
+      (
+        await stack.request(
+          'PUT',
+          '/api/clusters/by-http',
+          JSON.stringify(document('by-http', url, { through: 'disk' })),
+        )
+      ).status,
+    ).toBe(202);
     const text = JSON.stringify(document('by-blob'));
     const requests = BlobServiceClient.fromConnectionString(stack.connectionString).getContainerClient('requests');
     await requests.createIfNotExists();

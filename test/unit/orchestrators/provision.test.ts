@@ -53,6 +53,45 @@ describe('the provision', () => {
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   });
 
+  it('writes the disk of the image between the copy and the image, where the request asks for one', () => {
+    const vhd = 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd';
+    const other = shapeOf(samplePlan({ spec: { image: { vhd, through: 'disk' } } }));
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'runPreflight' ? done(other) : done({}))),
+    );
+    const order = [
+      'ensureResource(image):imageDisk',
+      'finishImageCopy',
+      'uploadImageDisk',
+      'ensureResource(image):image',
+    ];
+    const positions = order.map((call) => position(trace.calls, call));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
+  it('makes network, then image, then closes the account, where only the network of the cluster is let in', () => {
+    const facts = { capstanNetwork: { addresses: ['203.0.113.10'] } };
+    const other = shapeOf(samplePlan({ spec: { storage: { networkAccess: 'private' } }, facts }));
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'runPreflight' ? done(other) : done({}))),
+    );
+    const order = [
+      'reportStep(network):done',
+      'reportStep(image):running',
+      'ensureResource(image):privateDnsZoneGroup',
+      'planImageCopy',
+      'ensureResource(image):image',
+      'ensureResource(image):storageClosure',
+      'reportStep(controlPlane):running',
+    ];
+    const positions = order.map((call) => position(trace.calls, call));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
   it('installs add-ons layer by layer', () => {
     const { trace } = runOrchestration('provisionCluster', testRef, activities());
     expect(trace.calls.filter((call) => call.startsWith('ensureAddOn'))).toEqual([
