@@ -121,9 +121,13 @@ async function write(upload: Upload, sas: Secret, state: UploadState): Promise<U
     const results = await Promise.all(
       batch.map(([offset, count]) =>
         call(() =>
-          target.uploadPagesFromURL(source.url, offset, offset, count, {
-            ...(source.authorization === undefined ? {} : { sourceAuthorization: source.authorization }),
-          }),
+          target.uploadPagesFromURL(
+            source.url,
+            offset,
+            offset,
+            count,
+            source.authorization === undefined ? {} : { sourceAuthorization: source.authorization },
+          ),
         ),
       ),
     );

@@ -160,6 +160,27 @@ describe('the provision', () => {
     expect(ending).toEqual(['abortImageCopy', 'finishOperation']);
   });
 
+  it('plans again when somebody takes the name of the storage account, and gives up after three plans', () => {
+    const run = (thefts: number) => {
+      let left = thefts;
+      const taken = failed({ code: 'CAP-3008' as const, message: 'taken' });
+      const { result, trace } = runOrchestration(
+        'provisionCluster',
+        testRef,
+        activities((name, input) =>
+          name === 'ensureResource' && input['key'] === 'storageAccount' && left-- > 0 ? taken : done({}),
+        ),
+      );
+      return [(result as { status: string }).status, trace.calls.filter((call) => call === 'runPreflight').length];
+    };
+    expect([run(0), run(1), run(2), run(3)]).toEqual([
+      ['done', 1],
+      ['done', 2],
+      ['done', 3],
+      ['failed', 3],
+    ]);
+  });
+
   it.each(['CAP-3305', 'CAP-3309'] as const)('copies again after %s, and gives up after three copies', (code) => {
     let copies = 0;
     const { result, trace } = runOrchestration(

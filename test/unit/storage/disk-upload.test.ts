@@ -76,7 +76,7 @@ async function upload(azure: () => Azure, plan: ClusterPlan, forget = false): Pr
 function diskFingerprint(): string | undefined {
   const { database } = world.simulator.storage.state;
   const rows = database.prepare("SELECT account FROM containers WHERE name = 'upload' ORDER BY rowid").all();
-  return world.fingerprint(String((rows.at(-1) as { account: string }).account), 'upload', 'abcd');
+  return world.fingerprint((rows.at(-1) as { account: string }).account, 'upload', 'abcd');
 }
 
 describe('an image through a disk', () => {
