@@ -32,6 +32,9 @@ export interface Activities {
   createKeys: { input: ActivityInput; value: Record<string, never> };
   planImageCopy: { input: ActivityInput; value: { readonly slices: number; readonly bytes: number } };
   copyImageSlice: { input: ActivityInput & { readonly slice: number }; value: { readonly bytes: number } };
+  /** Writes the copy into the disk of the image. */
+  uploadImageDisk: { input: ActivityInput; value: Record<string, never> };
+  abortImageCopy: { input: ActivityInput; value: Record<string, never> };
   finishImageCopy: { input: ActivityInput; value: Record<string, never> };
   waitForApi: { input: ActivityInput; value: Record<string, never> };
   installAgent: { input: ActivityInput; value: Record<string, never> };

@@ -1,6 +1,8 @@
 import type { RemoveOutcome } from '#azure/types.ts';
 import { type DeletedSecret, deletedSecretsDocument, deletionWaves, settledItems } from '#domain/plan/deletion.ts';
 import type { ResourceKind } from '#domain/plan/types.ts';
+import { secretPrefix } from '#domain/names/names.ts';
+import { diskSecret, sourceSecret } from '#domain/storage/sealed-source.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
@@ -157,14 +159,21 @@ function last(id: string): string {
 
 /** Deletes the key pairs and purges them where the vault lets us; otherwise says until when they can be recovered. */
 defineActivity('deleteSecrets', async (work, input) => {
+  const azure = await work.azure();
+  const document = await work.document();
+  // The SAS of the image source is there from the first request on.
+  if (document.spec.image.signature !== undefined)
+    await azure.secrets.remove(sourceSecret(secretPrefix(work.ref.name, work.ref.uid)));
   if (work.head.planSha === undefined) return done({}, 'there were no keys');
+  // An upload that was cut short leaves the SAS of its disk.
+  if (document.spec.image.through === 'disk')
+    await azure.secrets.remove(diskSecret(secretPrefix(work.ref.name, work.ref.uid)));
   const { keySecretNames } = await import('#kubernetes/pki/keys.ts');
   const { keySecret } = await import('#kubernetes/pki/stored-keys.ts');
-  const azure = await work.azure();
-  const { secretPrefix } = await work.plan();
+  const plan = await work.plan();
   const deleted: DeletedSecret[] = [];
   for (const name of keySecretNames) {
-    const secret = keySecret(secretPrefix, name);
+    const secret = keySecret(plan.secretPrefix, name);
     deleted.push({ name: secret, ...(await azure.secrets.remove(secret)) });
   }
   await work.store.documents.put(deletedSecretsDocument(work.ref.uid), JSON.stringify(deleted));

@@ -1,5 +1,5 @@
 import type { CopyPlan, CredentialReport } from '#azure/storage/copy-types.ts';
-import { done, type Outcome } from '#domain/outcome.ts';
+import { done, type Outcome, wait } from '#domain/outcome.ts';
 import { bytesText, copySentence } from '#domain/storage/progress.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
@@ -68,6 +68,37 @@ defineActivity('finishImageCopy', async (work, input) => {
   const amount = copy.complete ? 'the copy was there already' : `${bytesText(outcome.value.bytes)} of data copied`;
   return done({}, `${amount} · ${how}`);
 });
+
+/** Writes the copied VHD into the disk that the image is made from, a part with every call. */
+defineActivity('uploadImageDisk', async (work, input) => {
+  const name = `pollers/${work.ref.uid}/image-disk`;
+  const poller = input.state?.['begun'] === true ? await work.store.documents.get(name) : undefined;
+  const azure = await work.azure();
+  const outcome = await azure.copy.toDisk(await work.plan(), poller);
+  if (outcome.status === 'wait') {
+    const { retryAfter, sentence } = outcome;
+    if ('poller' in outcome && outcome.poller !== undefined) await work.store.documents.put(name, outcome.poller);
+    return wait(retryAfter, { state: { begun: true }, ...(sentence === undefined ? {} : { sentence }) });
+  }
+  await work.store.documents.delete(name);
+  return outcome.status === 'done' ? done({}) : outcome;
+});
+
+/** A copy by the storage service goes on by itself: it is ended when the operation is cancelled. */
+defineActivity(
+  'abortImageCopy',
+  async (work, input) => {
+    const azure = await work.azure();
+    const outcome = await azure.copy.abort(await work.plan());
+    if (outcome.status !== 'done') return outcome;
+    if (outcome.value.aborted) {
+      const sentence = 'The copy of the base image by the storage service was aborted';
+      await recordEvent(work.store, input, 'copy/aborted', { type: 'storage.copyAborted', sentence });
+    }
+    return done({});
+  },
+  { evenWhenCancelled: true },
+);
 
 async function loadCopy(work: Work): Promise<StoredCopy> {
   const text = await work.store.documents.get(copyDocument(work.ref.uid));

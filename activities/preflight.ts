@@ -2,7 +2,7 @@ import type { PreflightCheck } from '#azure/types.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
-import { done, failed } from '#domain/outcome.ts';
+import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 import { savePlan } from './record.ts';
@@ -12,10 +12,14 @@ export function factsDocument(uid: string): string {
   return `facts/${uid}.json`;
 }
 
+/** Ten minutes in steps of 30 s: role assignments take that long at most (azure-behaviour.md §6, Identity lag). */
+const roleWaitSeconds = 30;
+const maxRoleWaits = 20;
+
 defineActivity('runPreflight', async (work, input) => {
   const azure = await work.azure();
   const document = await work.document();
-  const read = await azure.survey(document);
+  const read = await azure.survey(document, work.ref.uid);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   if (facts === undefined) return refusal(checks);
@@ -24,6 +28,11 @@ defineActivity('runPreflight', async (work, input) => {
   if (checked.status !== 'done') return checked;
   const report = checked.value;
   await work.store.documents.put(`preflight/${work.ref.operationId}.json`, JSON.stringify(report));
+  const roleWaits = Number(input.state?.['roleWaits'] ?? 0);
+  if (onlyRoleIsMissing(report.checks) && roleWaits < maxRoleWaits) {
+    const sentence = 'Waiting for the data role of Capstan to arrive at the storage account';
+    return wait(roleWaitSeconds, { state: { roleWaits: roleWaits + 1 }, sentence });
+  }
   if (!report.ok) return refusal(report.checks);
   await work.store.documents.put(factsDocument(work.ref.uid), JSON.stringify(facts satisfies AzureFacts));
   await savePlan(work, plan);
@@ -31,6 +40,12 @@ defineActivity('runPreflight', async (work, input) => {
     await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
   return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
 });
+
+/** A role that was just given arrives by itself. */
+function onlyRoleIsMissing(checks: readonly PreflightCheck[]): boolean {
+  const [first, second] = checks.filter((check) => !check.ok);
+  return first?.error?.code === 'CAP-3302' && second === undefined;
+}
 
 /** The first failed check as the error, with all of them as its problems. */
 function refusal(checks: readonly PreflightCheck[]): ReturnType<typeof failed> {

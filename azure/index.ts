@@ -21,13 +21,13 @@ export type * from './types.ts';
  */
 export function createAzure(settings: AzureSettings): Azure {
   const connection = connect(settings);
-  const copy = withUsers(connection, createCopy(connection));
   const secrets = createSecrets(connection);
+  const copy = withUsers(connection, createCopy(connection, secrets));
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
     remove: (request) => kinds[request.kind].remove(connection, request),
-    survey: (document) => survey(connection, document),
-    readFacts: (document) => readFacts(connection, document),
+    survey: (document, uid) => survey(connection, secrets, document, uid),
+    readFacts: (document, uid) => readFacts(connection, secrets, document, uid),
     preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
     copy,
     leaveCopy: (plan) => copy.leave(plan),

@@ -7,12 +7,17 @@ import { gallery } from './gallery/client.ts';
 import { galleryImage } from './galleryImage/client.ts';
 import { galleryImageVersion } from './galleryImageVersion/client.ts';
 import { image } from './image/client.ts';
+import { imageDisk } from './imageDisk/client.ts';
 import { inboundNatRule } from './inboundNatRule/client.ts';
 import { loadBalancer } from './loadBalancer/client.ts';
 import { natGateway } from './natGateway/client.ts';
 import { networkInterface } from './networkInterface/client.ts';
 import { networkSecurityGroup } from './networkSecurityGroup/client.ts';
 import { observeKind } from './observe/observe.ts';
+import { privateDnsZone } from './privateDnsZone/client.ts';
+import { privateDnsZoneGroup } from './privateDnsZoneGroup/client.ts';
+import { privateDnsZoneLink } from './privateDnsZoneLink/client.ts';
+import { privateEndpoint } from './privateEndpoint/client.ts';
 import { publicIPAddress } from './publicIPAddress/client.ts';
 import { compareKind, firstParameters } from './resource/compare.ts';
 import { ensureKind } from './resource/ensure.ts';
@@ -21,6 +26,7 @@ import { removeKind } from './resource/remove.ts';
 import { roleAssignment } from './roleAssignment/client.ts';
 import { routeTable } from './routeTable/client.ts';
 import { storageAccount } from './storageAccount/client.ts';
+import { storageClosure } from './storageClosure/client.ts';
 import type {
   CompareRequest,
   Comparison,
@@ -74,6 +80,12 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   roleAssignment: adapter(roleAssignment),
   storageAccount: adapter(storageAccount),
   blobContainer: adapter(blobContainer),
+  storageClosure: adapter(storageClosure),
+  privateEndpoint: adapter(privateEndpoint),
+  privateDnsZone: adapter(privateDnsZone),
+  privateDnsZoneLink: adapter(privateDnsZoneLink),
+  privateDnsZoneGroup: adapter(privateDnsZoneGroup),
+  imageDisk: adapter(imageDisk),
   image: adapter(image),
   gallery: adapter(gallery),
   galleryImage: adapter(galleryImage),

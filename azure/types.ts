@@ -21,6 +21,8 @@ export interface AzureSettings {
   readonly keyVaultUri?: string;
   /** Subscriptions whose storage accounts may get a bearer token; absent: the cluster's own only. */
   readonly allowedSubscriptions?: readonly string[];
+  /** Where Capstan itself runs: storage accounts with network rules that Capstan creates let it in. */
+  readonly network?: NonNullable<AzureFacts['capstanNetwork']>;
   /**
    * What the budget of calls to Azure Resource Manager is divided by and measured in. Absent: one instance and Azure's own
    * time; behind a gateway none, because its time may run faster.
@@ -190,7 +192,7 @@ export interface Azure {
   /** One step of deleting one resource; what does not carry the cluster's tag is kept. Idempotent. */
   remove(request: RemoveRequest): Promise<RemoveOutcome>;
   /** Reads what the plan needs to know; problems are rows, all of them together. Nothing is written. */
-  survey(document: ClusterDocument): Promise<Outcome<Survey>>;
+  survey(document: ClusterDocument, uid: string): Promise<Outcome<Survey>>;
   /** The facts alone; the first problem ends it. */
   readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
   /** Checks whether the plan can be carried out. Nothing is written. */

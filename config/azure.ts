@@ -12,6 +12,7 @@ export async function openAzure(config: Config): Promise<Azure> {
       ? {}
       : { managedIdentityClientId: config.managedIdentityClientId }),
     ...(config.keyVaultUri === undefined ? {} : { keyVaultUri: config.keyVaultUri }),
+    ...(config.network === undefined ? {} : { network: config.network }),
     ...(config.allowedSubscriptions === undefined ? {} : { allowedSubscriptions: config.allowedSubscriptions }),
   });
 }

@@ -7,6 +7,18 @@ const uuidList = z
 
 const nameList = z.string().transform((text) => text.split(',').map((part) => part.trim().toLowerCase()));
 
+const addressList = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(z.array(z.ipv4('must be public IPv4 addresses, separated by commas')));
+
+const subnetId = z
+  .string()
+  .regex(
+    /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+$/i,
+    'must be the resource id of a subnet',
+  );
+
 const settings = z
   .object({
     AzureWebJobsStorage: z.string().optional(),
@@ -20,6 +32,8 @@ const settings = z
     CAPSTAN_TIME_SCALE: z.coerce.number().positive().max(100_000).default(1),
     CAPSTAN_ALLOWED_SUBSCRIPTIONS: uuidList.optional(),
     CAPSTAN_ALLOWED_RESOURCE_GROUPS: nameList.optional(),
+    CAPSTAN_OUTBOUND_ADDRESSES: addressList.optional(),
+    CAPSTAN_SUBNET_ID: subnetId.optional(),
     CAPSTAN_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
     CAPSTAN_INSTANCES: z.coerce.number().int().min(1).max(1000).default(1),
     CAPSTAN_SWEEP_GRACE_SECONDS: z.coerce.number().min(0).default(30),
@@ -61,6 +75,8 @@ export interface Config {
   /** Undefined: every subscription that our identity can reach. */
   readonly allowedSubscriptions: readonly string[] | undefined;
   readonly allowedResourceGroups: readonly string[] | undefined;
+  /** Public addresses and subnet that Capstan's requests come from; undefined: not said. */
+  readonly network: { readonly addresses: readonly string[]; readonly subnetId?: string } | undefined;
   /** How many instances of the app share Azure's rate limits. */
   readonly instances: number;
   readonly sweepSchedule: string;
@@ -108,11 +124,17 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     timeScale: value.CAPSTAN_TIME_SCALE,
     allowedSubscriptions: value.CAPSTAN_ALLOWED_SUBSCRIPTIONS,
     allowedResourceGroups: value.CAPSTAN_ALLOWED_RESOURCE_GROUPS,
+    network: networkOf(value.CAPSTAN_OUTBOUND_ADDRESSES, value.CAPSTAN_SUBNET_ID),
     instances: value.CAPSTAN_INSTANCES,
     sweepSchedule: value.CAPSTAN_SWEEP_SCHEDULE,
     sweepGraceSeconds: value.CAPSTAN_SWEEP_GRACE_SECONDS,
     platformAuthentication: value.WEBSITE_AUTH_ENABLED?.toLowerCase() === 'true',
   });
+}
+
+function networkOf(addresses: readonly string[] | undefined, subnet: string | undefined): Config['network'] {
+  if (addresses === undefined && subnet === undefined) return undefined;
+  return { addresses: addresses ?? [], ...(subnet === undefined ? {} : { subnetId: subnet }) };
 }
 
 /** Settings of the local stack that may stand in the same environment and mean nothing to the app. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clusterDocument } from '#domain/spec/schema.ts';
+import { gatewayDocument } from '#domain/storage/gateway.ts';
 
 interface Parameter {
   readonly name: string;
@@ -14,7 +15,7 @@ interface Operation {
   /** Success status. */
   readonly status: number;
   readonly parameters?: readonly Parameter[];
-  readonly body?: 'Cluster' | 'Cancel';
+  readonly body?: 'Cluster' | 'Gateway' | 'Cancel';
   /** Anyone may call it. */
   readonly open?: boolean;
 }
@@ -81,6 +82,21 @@ export const operations: readonly Operation[] = [
     status: 200,
     parameters: [query('subscriptionId', 'required'), query('resourceGroup', 'one group only')],
   },
+  { method: 'get', path: '/api/gateways', summary: 'Private gateways.', status: 200 },
+  {
+    method: 'put',
+    path: '/api/gateways/{name}',
+    summary: 'Store a private gateway (YAML or JSON), whose network, proxy and certificates clusters inherit.',
+    status: 200,
+    body: 'Gateway',
+  },
+  { method: 'get', path: '/api/gateways/{name}', summary: 'A private gateway.', status: 200 },
+  {
+    method: 'delete',
+    path: '/api/gateways/{name}',
+    summary: 'Delete a private gateway that no cluster names.',
+    status: 204,
+  },
   { method: 'get', path: '/api/versions', summary: 'Kubernetes versions and installed releases.', status: 200 },
   { method: 'get', path: '/api/requests/{requestId}', summary: 'What became of a request.', status: 200 },
   { method: 'get', path: '/api/operations/{id}', summary: 'State of an operation.', status: 200 },
@@ -122,6 +138,7 @@ export function openApiDocument(): object {
     components: {
       schemas: {
         Cluster: z.toJSONSchema(clusterDocument, { io: 'input' }),
+        Gateway: z.toJSONSchema(gatewayDocument, { io: 'input' }),
         Cancel: cancelSchema,
         Problem: problem,
       },
@@ -148,7 +165,7 @@ function describe({ path, summary, status, parameters = [], body, open }: Operat
             required: true,
             content: {
               'application/json': reference,
-              ...(body === 'Cluster' ? { 'application/yaml': reference } : {}),
+              ...(body === 'Cluster' || body === 'Gateway' ? { 'application/yaml': reference } : {}),
             },
           },
         }),

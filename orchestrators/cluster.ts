@@ -16,11 +16,30 @@ const stages: readonly (readonly StepId[])[] = [
   ['finish'],
 ];
 
+/** Plans of one run: each finds the next free name when somebody takes one between the check and the write. */
+const maxPlans = 3;
+
+function nameWasTaken(obstacle: Outcome<object> | undefined): boolean {
+  return obstacle?.status === 'failed' && obstacle.error.code === 'CAP-3008';
+}
+
+function* planAndBuild(context: OrchestrationContext, ref: ClusterRef): Steps<Outcome<object> | undefined> {
+  const preflight = (yield step(context, { ref, step: 'preflight' })) as Outcome<RunShape>;
+  if (preflight.status !== 'done') return preflight;
+  return yield* runStages(context, ref, preflight.value, stagesOf(preflight.value));
+}
+
+/** An account that lets in only the cluster's network comes after the network. */
+function stagesOf(shape: RunShape): readonly (readonly StepId[])[] {
+  if (shape.imageAfterNetwork !== true) return stages;
+  return [['network', 'identity', 'keys'], ['image'], ...stages.slice(1)];
+}
+
 /** Builds a cluster: the parent of the whole order of operations. Applying again continues: every step is safe to repeat. */
 export function* provisionCluster(context: OrchestrationContext): Steps<object> {
   const ref = inputOf(context);
-  const preflight = (yield step(context, { ref, step: 'preflight' })) as Outcome<RunShape>;
-  const obstacle = preflight.status === 'done' ? yield* runStages(context, ref, preflight.value, stages) : preflight;
+  let obstacle = yield* planAndBuild(context, ref);
+  for (let round = 1; round < maxPlans && nameWasTaken(obstacle); round++) obstacle = yield* planAndBuild(context, ref);
   return yield* end(context, ref, obstacle);
 }
 

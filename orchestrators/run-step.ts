@@ -94,25 +94,35 @@ function* resourcesOnly(
   return yield* ensureWaves(context, ref, step, shape.waves[step] ?? []);
 }
 
-/** The copy of the bytes stands between the container and the image: the last wave needs the finished blob. */
+/** The copy of the bytes stands between the container and the image: the wave of the image needs the finished blob. */
 function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
   const waves = shape.waves[step] ?? [];
   if (!shape.copyImage) return yield* ensureWaves(context, ref, step, waves);
-  const before = yield* ensureWaves(context, ref, step, waves.slice(0, -1));
+  const last = waves.findIndex((keys) => keys.includes('image'));
+  const before = yield* ensureWaves(context, ref, step, waves.slice(0, last));
   if (before.status !== 'done') return before;
   let finished = yield* copyOnce(context, ref);
-  // A source that changed during the copy is copied again from the start: never a mixed image.
-  for (let round = 1; round < maxCopies && sourceChanged(finished); round++) finished = yield* copyOnce(context, ref);
+  for (let round = 1; round < maxCopies && mustCopyAgain(finished); round++) finished = yield* copyOnce(context, ref);
+  if (finished.status === 'cancelled')
+    yield* pursueActivity(context, 'abortImageCopy', { ref, step: 'image' }, abortSeconds);
   if (finished.status !== 'done') return finished;
-  const made = yield* ensureWaves(context, ref, step, waves.slice(-1));
+  if (shape.uploadDisk === true) {
+    const uploaded = yield* pursueActivity(context, 'uploadImageDisk', { ref, step: 'image' }, bound(step));
+    if (uploaded.status !== 'done') return uploaded;
+  }
+  const made = yield* ensureWaves(context, ref, step, waves.slice(last));
   return made.status === 'done' && finished.sentence !== undefined ? done({}, finished.sentence) : made;
 }
 
 /** Copies of a source that keeps changing before the step gives up. */
 const maxCopies = 3;
 
-function sourceChanged(outcome: Outcome<object>): boolean {
-  return outcome.status === 'failed' && outcome.error.code === 'CAP-3305';
+/** Azure seconds in which a copy by the storage service must let itself be aborted. */
+const abortSeconds = 300;
+
+/** The source changed (never a mixed image), or another cluster took back the copy that this one waited for. */
+function mustCopyAgain(outcome: Outcome<object>): boolean {
+  return outcome.status === 'failed' && (outcome.error.code === 'CAP-3305' || outcome.error.code === 'CAP-3309');
 }
 
 function* copyOnce(context: OrchestrationContext, ref: ClusterRef): Steps<Outcome<object>> {

@@ -3,8 +3,11 @@ import { decideApply } from '#domain/decide.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { RequestRecord } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
+import { type SealedDocument, sealSource } from '#domain/storage/sealed-source.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { withGateway } from './gateways.ts';
+import { keepSource } from './image-source.ts';
 import { startRecorded } from './start.ts';
 
 /**
@@ -36,34 +39,44 @@ export async function applyCluster(
     await startRecorded(dependencies, name);
     return known;
   }
-  const notAllowed = scopeProblem(dependencies, document);
+  const inherited = await withGateway(store, document);
+  const notAllowed = 'error' in inherited ? inherited.error : scopeProblem(dependencies, document);
   const result =
-    notAllowed === undefined
-      ? await decide(dependencies, record, document)
-      : { ...record, outcome: 'refused' as const, error: notAllowed };
+    'document' in inherited && notAllowed === undefined
+      ? await decide(dependencies, record, sealSource(inherited.document))
+      : { ...record, outcome: 'refused' as const, ...(notAllowed === undefined ? {} : { error: notAllowed }) };
   await startRecorded(dependencies, name);
   await store.requests.put(result);
   return result;
 }
 
 async function decide(
-  { store }: ServiceDependencies,
+  { store, config }: ServiceDependencies,
   record: RequestRecord,
-  document: ClusterDocument,
+  { document, source }: SealedDocument,
 ): Promise<RequestRecord> {
+  const keep = async (uid: string): Promise<void> => {
+    if (source !== undefined) await keepSource(config, { name: record.cluster, uid }, source);
+  };
   const documentSha = await store.documents.putContent(document);
+  const newUid = randomUUID();
   for (let attempt = 0; attempt < 10; attempt++) {
     const row = await store.clusters.head(record.cluster);
     const recorded =
       row === undefined ? undefined : await store.documents.getContent<ClusterDocument>(row.value.documentSha);
     const decision = decideApply(
-      { requestId: record.requestId, document, documentSha, now: new Date().toISOString(), newUid: randomUUID() },
+      { requestId: record.requestId, document, documentSha, now: new Date().toISOString(), newUid },
       row?.value,
       recorded,
     );
     if (decision.kind === 'refuse') return { ...record, outcome: 'refused', error: decision.error };
     if (decision.kind === 'same') return { ...record, outcome: 'accepted', operationId: decision.operationId };
-    if (decision.kind === 'unchanged') return { ...record, outcome: 'unchanged', operationId: decision.operationId };
+    if (decision.kind === 'unchanged') {
+      // The same request with a newer SAS: a running copy goes on with it.
+      if (row !== undefined) await keep(row.value.uid);
+      return { ...record, outcome: 'unchanged', operationId: decision.operationId };
+    }
+    await keep(decision.head.uid);
     if (decision.newLife) await store.clusters.clear(record.cluster);
     const written =
       row === undefined

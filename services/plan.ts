@@ -7,9 +7,11 @@ import { planCluster } from '#domain/plan/plan.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
+import { sealSource } from '#domain/storage/sealed-source.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
+import { withGateway } from './gateways.ts';
 
 /** What a plan answers: the same code as the run, and nothing written. */
 export interface PlanAnswer {
@@ -46,16 +48,20 @@ const noUid = '00000000-0000-4000-8000-000000000000';
  *
  * @throws CapstanFailure when Azure cannot be asked at all; what it answers is in the checks
  */
-export async function planDocument(config: Config, store: Store, document: ClusterDocument): Promise<PlanAnswer> {
+export async function planDocument(config: Config, store: Store, sent: ClusterDocument): Promise<PlanAnswer> {
+  const inherited = await withGateway(store, sent);
+  if ('error' in inherited) throw new CapstanFailure(inherited.error);
+  const { document } = inherited;
   const client = await azureOf(config);
   const { name } = document.metadata;
   const head = (await store.clusters.head(name))?.value;
   const uid = head === undefined || head.phase === 'Deleted' ? noUid : head.uid;
-  const read = await client.survey(document);
+  const read = await client.survey(document, uid);
   if (read.status !== 'done') throw obstacle(read);
   const { facts, checks } = read.value;
   if (facts === undefined) return unplanned(name, checks);
-  const plan = planCluster(document, facts, uid);
+  const sealed = sealSource(document).document;
+  const plan = planCluster(sealed, facts, uid);
   const checked = await client.preflight(plan, facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;
@@ -73,7 +79,7 @@ export async function planDocument(config: Config, store: Store, document: Clust
     change: report.change,
     exists: report.exists,
     armCalls: report.armCalls,
-    changes: recorded === undefined ? [] : diffDocuments(recorded, document).changed,
+    changes: recorded === undefined ? [] : diffDocuments(recorded, sealed).changed,
     steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: stepSeconds(plan, id) })),
     criticalPathSeconds: criticalPathSeconds(plan),
     criticalPath: report.criticalPath,

@@ -3,6 +3,7 @@ import { readQueueMessage } from '#domain/message.ts';
 import type { RequestRecord } from '#domain/record.ts';
 import { parseClusterText, parseClusterValue } from '#domain/spec/parse.ts';
 import { maxRequestCharacters } from '#domain/spec/text.ts';
+import { sealSource } from '#domain/storage/sealed-source.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
 import { applyCluster } from './apply.ts';
 import { deleteClusterByName } from './delete.ts';
@@ -38,8 +39,21 @@ export async function receiveMessage(dependencies: ServiceDependencies, delivere
     'cluster' in message
       ? parseClusterValue(message.cluster)
       : await fromBlob(dependencies, message.clusterBlob.name, message.clusterBlob.sha256);
-  if ('error' in parsed) return reject(dependencies, delivered, message.requestId, parsed.error);
-  return applyCluster(dependencies, message.requestId, parsed.document);
+  if ('error' in parsed) {
+    const known = 'clusterBlob' in message ? await settled(dependencies, message.requestId) : undefined;
+    return known ?? reject(dependencies, delivered, message.requestId, parsed.error);
+  }
+  const record = await applyCluster(dependencies, message.requestId, parsed.document);
+  // A SAS is kept in Key Vault alone, so a request blob that holds one does not outlive its request.
+  if ('clusterBlob' in message && sealSource(parsed.document).source !== undefined)
+    await dependencies.store.documents.deleteRequest(message.clusterBlob.name);
+  return record;
+}
+
+/** The outcome of a request that was carried out before: its blob may be gone when the message is delivered again. */
+async function settled({ store }: ServiceDependencies, requestId: string): Promise<RequestRecord | undefined> {
+  const known = await store.requests.get(requestId);
+  return known === undefined || known.outcome === 'pending' || known.operation === 'unknown' ? undefined : known;
 }
 
 async function fromBlob(

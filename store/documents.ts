@@ -28,6 +28,7 @@ export interface DocumentStore {
   delete(name: string): Promise<void>;
   /** A blob of the `requests` container, at most `limit` bytes; undefined when absent or larger. */
   readRequest(name: string, limit: number): Promise<string | undefined>;
+  deleteRequest(name: string): Promise<void>;
   /** A component manifest of the `components` container. */
   readComponent(name: string): Promise<string | undefined>;
 }
@@ -84,6 +85,9 @@ export function createDocumentStore(clients: StorageClients): DocumentStore {
       await (await container('capstan')).getBlobClient(`named/${name}`).deleteIfExists();
     },
     readRequest: (name, limit) => read('requests', name, limit),
+    async deleteRequest(name) {
+      await (await container('requests')).getBlobClient(name).deleteIfExists();
+    },
     readComponent: (name) => read('components', name),
   };
 }

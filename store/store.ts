@@ -3,6 +3,7 @@ import { createStorageClients } from './clients.ts';
 import { type ClusterTable, createClusterTable } from './clusters.ts';
 import { createDocumentStore, type DocumentStore } from './documents.ts';
 import { createEventTable, type EventTable } from './events.ts';
+import { createGatewayTable, type GatewayTable } from './gateways.ts';
 import { createRequestTable, type RequestTable } from './requests.ts';
 
 /** Everything Capstan remembers, in its own storage account. */
@@ -10,6 +11,7 @@ export interface Store {
   readonly clusters: ClusterTable;
   readonly documents: DocumentStore;
   readonly events: EventTable;
+  readonly gateways: GatewayTable;
   readonly requests: RequestTable;
 }
 
@@ -20,6 +22,7 @@ export function createStore(storage: Config['storage']): Store {
     clusters: createClusterTable(clients),
     documents: createDocumentStore(clients),
     events: createEventTable(clients),
+    gateways: createGatewayTable(clients),
     requests: createRequestTable(clients),
   };
 }

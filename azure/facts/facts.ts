@@ -7,7 +7,8 @@ import { capstanError } from '../errors/capstan-error.ts';
 import { transportFailure } from '../errors/failure.ts';
 import { Halt, halt, haltOn, need, untilHalted } from '../halt.ts';
 import { passed, refused } from '../preflight/rows.ts';
-import type { PreflightCheck, Survey } from '../types.ts';
+import { signedSource } from '../storage/signed-source.ts';
+import type { PreflightCheck, SecretVault, Survey } from '../types.ts';
 import { readImageSource } from './image-source.ts';
 import { readSkus, type SkuCatalogue } from './skus.ts';
 import { readStaticNetwork } from './static-network.ts';
@@ -31,8 +32,14 @@ type Part = keyof typeof titles;
  * Reads what the plan needs from Azure. Nothing is written. A part that cannot be read is a failed row and does not keep
  * the others from being read, so that all problems show together.
  */
-export function survey(connection: Connection, document: ClusterDocument): Promise<Outcome<Survey>> {
+export function survey(
+  connection: Connection,
+  secrets: Pick<SecretVault, 'get'>,
+  document: ClusterDocument,
+  uid: string,
+): Promise<Outcome<Survey>> {
   const { azure, image } = document.spec;
+  const cluster = { name: document.metadata.name, uid };
   const sequence = async (): Promise<Survey> => {
     const clients = connection.clients(azure.subscriptionId);
     const checks: PreflightCheck[] = [];
@@ -74,10 +81,10 @@ export function survey(connection: Connection, document: ClusterDocument): Promi
     );
     const imageSource = await part(
       'imageSource',
-      () =>
+      async () =>
         image.vhd === undefined
-          ? Promise.resolve(undefined)
-          : readImageSource(connection, image.vhd, azure.subscriptionId),
+          ? undefined
+          : readImageSource(connection, await signedSource(secrets, cluster, image), azure.subscriptionId),
       (source) =>
         source === undefined ? undefined : `fixed VHD of ${(source.sizeBytes / 1024 ** 3).toFixed(0)} GiB, readable`,
     );
@@ -90,6 +97,7 @@ export function survey(connection: Connection, document: ClusterDocument): Promi
       vmSizes: sizesOf(document, skus),
       ...account,
       ...(staticNetwork === undefined ? {} : { staticNetwork }),
+      ...(connection.settings.network === undefined ? {} : { capstanNetwork: connection.settings.network }),
       ...(imageSource === undefined ? {} : { imageSource }),
     };
     return { facts, checks };
@@ -102,9 +110,11 @@ const noAccount = { storageAccountName: '', storageAccountExists: false } as con
 /** The facts alone; the first problem ends it. */
 export async function readFacts(
   connection: Connection,
+  secrets: Pick<SecretVault, 'get'>,
   document: ClusterDocument,
+  uid: string,
 ): Promise<Outcome<{ readonly facts: AzureFacts }>> {
-  const read = await survey(connection, document);
+  const read = await survey(connection, secrets, document, uid);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   if (facts !== undefined) return done({ facts });

@@ -1,5 +1,6 @@
 import type { Subnet } from '@azure/arm-network';
 import { armId } from '#domain/names/names.ts';
+import { needsServiceEndpoint } from '#domain/plan/storage-network.ts';
 import type { AttachedResources, AzureFacts, PlannedSubnet } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { call } from '../clients/capture.ts';
@@ -34,6 +35,19 @@ function checkSecurityGroup(worker: PlannedSubnet, resourceGroup: string): void 
     capstanError('CAP-2009', `The network security group of the subnet ${worker.name} is in another resource group.`, {
       where: worker.attached?.networkSecurityGroup ?? worker.id,
       cause: `it is in ${group}, the virtual network in ${resourceGroup}; the cloud provider looks for it there`,
+    }),
+  );
+}
+
+/** Rules of a storage account can name only subnets with the service endpoint of storage. */
+function checkServiceEndpoint(document: ClusterDocument, subnet: Subnet, id: string): void {
+  const has = subnet.serviceEndpoints?.some(({ service }) => service?.toLowerCase().startsWith('microsoft.storage'));
+  if (!needsServiceEndpoint(document) || has === true) return;
+  halt(
+    capstanError('CAP-2009', `The subnet ${subnet.name ?? ''} has no service endpoint of storage.`, {
+      where: id,
+      cause: 'spec.storage.networkAccess is selectedNetworks, and the account can let in only subnets that have it',
+      remedy: `Run az network vnet subnet update --ids ${id} --service-endpoints Microsoft.Storage, or use networkAccess private.`,
     }),
   );
 }
@@ -73,6 +87,7 @@ export async function readStaticNetwork(
       );
     }
     const id = match.id ?? `${where}/subnets/${match.name ?? ''}`;
+    checkServiceEndpoint(document, match, id);
     return { id, name: match.name ?? '', cidr: prefixOf(match), attached: attachedTo(match) };
   };
   const workerSubnet = subnet(network.workerSubnet);

@@ -32,7 +32,8 @@ export async function chooseAccount(clients: Clients, document: ClusterDocument)
       }),
     );
   }
-  const candidates = storageAccountCandidates(azure.subscriptionId, azure.resourceGroup, azure.location);
+  const alone = storage.networkAccess === 'open' ? undefined : document.metadata.name;
+  const candidates = storageAccountCandidates(azure.subscriptionId, azure.resourceGroup, azure.location, alone);
   for (const name of candidates) {
     const existing = await read(azure.resourceGroup, name);
     if (existing !== undefined && isOurs('shared', existing.tags, document.metadata.name)) {

@@ -15,7 +15,12 @@ export function galleryImageVersionSpec(
     tags: sharedTags(plan.name, plan.tags),
     publishingProfile: { targetRegions: [{ name: plan.azure.location, regionalReplicaCount: 1 }] },
     storageProfile: {
-      osDiskImage: { source: { storageAccountId: plan.storage.account.id, uri: copiedBlobUrl(input) } },
+      osDiskImage: {
+        source:
+          plan.image.disk === undefined
+            ? { storageAccountId: plan.storage.account.id, uri: copiedBlobUrl(input) }
+            : { id: plan.image.disk.id },
+      },
     },
   });
 }

@@ -24,7 +24,9 @@ export function imageSpec(input: SpecInput, existing: Image | undefined): Image 
       osDisk: {
         osType: 'Linux',
         osState: 'Generalized',
-        blobUri: copiedBlobUrl(input),
+        ...(plan.image.disk === undefined
+          ? { blobUri: copiedBlobUrl(input) }
+          : { managedDisk: { id: plan.image.disk.id } }),
         caching: 'ReadWrite',
         storageAccountType: 'Standard_LRS',
       },

@@ -58,6 +58,24 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
     more: ['Microsoft.Resources/tags/write'],
   },
   blobContainer: { type: 'Microsoft.Storage/storageAccounts/blobServices/containers' },
+  storageClosure: { type: 'Microsoft.Storage/storageAccounts' },
+  privateEndpoint: {
+    type: 'Microsoft.Network/privateEndpoints',
+    links: [joinSubnet, 'Microsoft.Storage/storageAccounts/privateEndpointConnectionsApproval/action'],
+  },
+  privateDnsZone: {
+    type: 'Microsoft.Network/privateDnsZones',
+    more: ['Microsoft.Network/privateDnsZones/join/action'],
+  },
+  privateDnsZoneLink: {
+    type: 'Microsoft.Network/privateDnsZones/virtualNetworkLinks',
+    links: ['Microsoft.Network/virtualNetworks/join/action'],
+  },
+  privateDnsZoneGroup: { type: 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups' },
+  imageDisk: {
+    type: 'Microsoft.Compute/disks',
+    more: ['Microsoft.Compute/disks/beginGetAccess/action', 'Microsoft.Compute/disks/endGetAccess/action'],
+  },
   image: { type: 'Microsoft.Compute/images', more: ['Microsoft.Resources/tags/write'] },
   gallery: { type: 'Microsoft.Compute/galleries', more: ['Microsoft.Resources/tags/write'] },
   galleryImage: { type: 'Microsoft.Compute/galleries/images', more: ['Microsoft.Resources/tags/write'] },

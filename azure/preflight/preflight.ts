@@ -13,16 +13,9 @@ import { galleryCheck } from './gallery-check.ts';
 import { dataRoleCheck, permissionCheck } from './permissions.ts';
 import { policyCheck } from './policy.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
-import {
-  foreignChecks,
-  labelCheck,
-  networkCheck,
-  overlapCheck,
-  providerChecks,
-  reachCheck,
-  vaultCheck,
-} from './readings.ts';
+import { foreignChecks, labelCheck, networkCheck, overlapCheck, providerChecks, vaultCheck } from './readings.ts';
 import { passed } from './rows.ts';
+import { storageAccessCheck } from './storage-access.ts';
 
 /** Providers, permissions, quotas, policies and lists of an ordinary cluster. */
 const usualReads = 24;
@@ -63,8 +56,8 @@ export function preflight(
       await policyCheck(connection, plan, written),
       await vaultCheck(planes.secrets),
       ...(await foreignChecks(clients, plan)),
-      ...(await imageChecks(connection, plan, facts, planes)),
     ];
+    checks.push(...(await imageChecks(connection, plan, facts, planes, checks)));
     return report(plan, existing, resources, checks);
   };
   return untilHalted(() => connection.withReads(plan.azure.subscriptionId, usualReads, sequence));
@@ -75,14 +68,19 @@ async function imageChecks(
   plan: ClusterPlan,
   facts: AzureFacts,
   { copy }: DataPlanes,
+  before: readonly PreflightCheck[],
 ): Promise<readonly PreflightCheck[]> {
   if (plan.image.sourceUrl === undefined) return [await galleryCheck(connection, plan)];
   const { account } = plan.storage;
   const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
   const state = facts.storageAccountExists ? 'there already' : 'free';
+  // An account of the user's that does not fit is not asked, too.
+  const fits = before.every((check) => check.ok || !/^own(Account|Container)$/.test(check.id));
+  const access = fits ? await storageAccessCheck(plan, facts, copy) : undefined;
   return [
     passed('storageAccount', 'Storage account', `${account.name} is ${state}`),
-    account.owned ? await dataRoleCheck(connection, plan) : await reachCheck(copy, plan),
+    ...(account.owned ? [await dataRoleCheck(connection, plan)] : []),
+    ...(access === undefined ? [] : [access]),
     passed('imageSource', 'Image source', `fixed VHD of ${size} GiB, readable`),
     versionCheck(plan, facts),
   ];

@@ -4,12 +4,12 @@ import { call } from '../clients/capture.ts';
 import type { Clients } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
-import { found, Halt, need } from '../halt.ts';
+import { found, need } from '../halt.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import { checkStorageAccount } from '../storageAccount/spec.ts';
-import type { ImageCopy } from '../storage/copy.ts';
 import type { PreflightCheck, SecretVault } from '../types.ts';
 import { passed, refused } from './rows.ts';
+import { lacksPrivateEndpoint } from './storage-access.ts';
 
 /** Whether the providers the plan needs are registered in the subscription. */
 export async function providerChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
@@ -125,24 +125,6 @@ export async function vaultCheck(secrets: SecretVault): Promise<PreflightCheck> 
   }
 }
 
-/** Whether the data plane of an account of the user's can be reached, and with which right. */
-export async function reachCheck(copy: Pick<ImageCopy, 'probe'>, plan: ClusterPlan): Promise<PreflightCheck> {
-  const id = 'ownAccountAccess';
-  const title = 'Access to the storage account';
-  const { account } = plan.storage;
-  const outcome = await copy.probe(plan);
-  if (outcome.status === 'failed') return refused(id, title, outcome.error);
-  if (outcome.status !== 'done') throw new Halt(outcome);
-  const { credential, dataRole } = outcome.value;
-  if (dataRole === 'sufficient') return passed(id, title, credential === 'sas' ? 'by key' : 'by Entra ID');
-  const error = capstanError('CAP-2021', `The identity of Capstan may not read blobs in ${account.name}.`, {
-    where: account.id,
-    cause: 'AuthorizationPermissionMismatch',
-    remedy: `Give it Storage Blob Data Contributor at ${account.id}, wait some minutes and apply again.`,
-  });
-  return refused(id, title, error);
-}
-
 /** Checks of what belongs to the user: storage account, container, identity. */
 export async function foreignChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
   const rows: PreflightCheck[] = [];
@@ -166,9 +148,11 @@ async function accountCheck(clients: Clients, plan: ClusterPlan): Promise<Prefli
   }
   const problem = checkStorageAccount(existing, { plan });
   if (problem !== undefined) return refused(id, title, problem);
-  if (existing.publicNetworkAccess === 'Disabled') {
-    const message = `The storage account ${account.name} is closed to the public network.`;
-    return refused(id, title, capstanError('CAP-2015', message, { where: account.id }));
+  if (lacksPrivateEndpoint(plan, existing)) {
+    const message = `No approved private endpoint leads to the storage account ${account.name}.`;
+    const cause = 'spec.storage.networkAccess is private';
+    const remedy = 'Create a private endpoint of the account for blob in the network of the cluster, or use open.';
+    return refused(id, title, capstanError('CAP-2010', message, { where: account.id, cause, remedy }));
   }
   const keys = existing.allowSharedKeyAccess === false ? 'keys refused: Entra ID is used' : 'keys allowed';
   return passed(id, title, `${account.name} holds page blobs, ${keys}`);

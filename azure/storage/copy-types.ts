@@ -7,6 +7,9 @@ export type SourceAccess = 'anonymous' | 'urlSas' | 'entra';
  */
 export type CopyMethod = 'ranges' | 'service';
 
+/** `spec.image.copy`: `automatic` takes ranges, and the service where the source cannot list them. */
+export type CopyWish = CopyMethod | 'automatic';
+
 /** A part of the copy that one activity carries out: a window of the blob, not a list of operations. */
 export interface CopySlice {
   readonly index: number;

@@ -3,9 +3,12 @@ import { failed, type Outcome, wait } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
+import { createSecrets } from '../secrets/secrets.ts';
+import type { SecretVault } from '../types.ts';
 import { copiedRanges, metadataOf, readState, sequenceOf, sourceRanges } from './blob-state.ts';
 import { type Claim, createClaim } from './claim.ts';
-import type { CopiedImage, CopyMethod, CopyPlan, CopySlice, DestinationAccess, SliceResult } from './copy-types.ts';
+import type { CopiedImage, CopyPlan, CopySlice, CopyWish, DestinationAccess, SliceResult } from './copy-types.ts';
+import { uploadImageDisk, type UploadOutcome } from './disk-upload.ts';
 import { createDestinations, type Destination, type Refused } from './destination.ts';
 import { finishCopy } from './finish.ts';
 import { changed, otherCluster, passOn } from './outcomes.ts';
@@ -13,6 +16,7 @@ import { createPacer, type Pacer } from './pacer.ts';
 import { missingOperations, operationsOf, slicesOf, totalOf } from './ranges.ts';
 import { abortServiceCopy, beginServiceCopy } from './service-copy.ts';
 import { copyOperations, type CopyTools } from './slice.ts';
+import { signedSource } from './signed-source.ts';
 import { openSource } from './source.ts';
 import { isFixedVhd } from './vhd.ts';
 
@@ -24,14 +28,16 @@ export interface ImageCopy {
    * Creates the destination sparse and tells which windows are missing. A copy that is complete is taken as it is; one
    * that another cluster is making is waited for; one that was begun from an older source starts again.
    */
-  plan(plan: ClusterPlan, options?: { readonly method?: CopyMethod }): Promise<Outcome<CopyPlan>>;
+  plan(plan: ClusterPlan, options?: { readonly method?: CopyWish }): Promise<Outcome<CopyPlan>>;
   slice(plan: ClusterPlan, copy: Started, slice: CopySlice): Promise<Outcome<SliceResult>>;
   /** Waits for a copy by the storage service, compares both sides and marks the copy complete. */
   finish(plan: ClusterPlan, copy: Started): Promise<Outcome<CopiedImage>>;
   /** Looks whether the destination can be reached, and with which credential. Nothing is written. */
   probe(plan: ClusterPlan): Promise<Outcome<DestinationAccess>>;
+  /** One step of writing the finished copy into the disk of the image; `poller` is what the previous `wait` gave back. */
+  toDisk(plan: ClusterPlan, poller?: string): Promise<UploadOutcome>;
   /** Ends what would go on by itself: a copy by the storage service, and the claim on the blob. */
-  abort(plan: ClusterPlan): Promise<Outcome<object>>;
+  abort(plan: ClusterPlan): Promise<Outcome<{ readonly aborted: boolean }>>;
 }
 
 /** What is shared by the operations on one destination blob while the process lives. */
@@ -46,7 +52,7 @@ const rememberedBlobs = 50;
  * The copy of the base image: Put Page From URL over the source's page ranges, into a sparse page blob
  * (azure-behaviour.md §2), with one pacer per destination blob.
  */
-export function createCopy(connection: Connection): ImageCopy {
+export function createCopy(connection: Connection, secrets: SecretVault = createSecrets(connection)): ImageCopy {
   const destinations = createDestinations(connection);
   const blobs = new Map<string, BlobMemory>();
   const claimOf = (destination: Destination, uid: string): { claim: Claim; pacer: Pacer } => {
@@ -58,7 +64,8 @@ export function createCopy(connection: Connection): ImageCopy {
     return { claim, pacer: memory.pacer };
   };
   const begin = async (plan: ClusterPlan): Promise<CopyTools | Outcome<never>> => {
-    const opened = await openSource(connection, plan.image.sourceUrl ?? '', plan.azure.subscriptionId);
+    const url = await signedSource(secrets, plan, plan.spec.image);
+    const opened = await openSource(connection, url, plan.azure.subscriptionId);
     if (opened.status !== 'done') return passOn(opened);
     const destination = destinations(plan);
     return { source: opened.source, destination, ...claimOf(destination, plan.uid) };
@@ -66,7 +73,7 @@ export function createCopy(connection: Connection): ImageCopy {
   return {
     async plan(plan, options = {}) {
       const begun = await begin(plan);
-      return 'status' in begun ? begun : planCopy(begun, options.method ?? 'ranges');
+      return 'status' in begun ? begun : planCopy(begun, options.method ?? plan.spec.image.copy, plan.uid);
     },
     async slice(plan, started, slice) {
       const begun = await begin(plan);
@@ -77,12 +84,14 @@ export function createCopy(connection: Connection): ImageCopy {
       return 'status' in begun ? begun : finishCopy(begun, started.sourceEtag);
     },
     probe: (plan) => probe(destinations(plan)),
+    toDisk: (plan, poller) =>
+      uploadImageDisk({ connection, secrets, plan, copy: destinations(plan), id: plan.image.disk?.id ?? '' }, poller),
     async abort(plan) {
       const destination = destinations(plan);
-      const aborted = await abortServiceCopy(destination);
+      const aborted = await abortServiceCopy(destination, plan.uid);
       if (aborted.status !== 'done') return passOn(aborted);
       await claimOf(destination, plan.uid).claim.release();
-      return { status: 'done', value: {} };
+      return { status: 'done', value: aborted.value };
     },
   };
 }
@@ -95,7 +104,7 @@ async function probe(destination: Destination): Promise<Outcome<DestinationAcces
   return { status: 'done', value: { dataRole: roleMissing ? 'missing' : 'sufficient', ...destination.report() } };
 }
 
-async function planCopy(tools: CopyTools, method: CopyMethod): Promise<Outcome<CopyPlan>> {
+async function planCopy(tools: CopyTools, wish: CopyWish, uid: string): Promise<Outcome<CopyPlan>> {
   const { source, destination } = tools;
   const problem = isFixedVhd(source);
   if (problem !== undefined) return failed(problem);
@@ -104,14 +113,15 @@ async function planCopy(tools: CopyTools, method: CopyMethod): Promise<Outcome<C
   const { existing, ours, same, complete, byService } = read.value;
   if (existing !== undefined && !ours) return failed(foreign(destination));
   const nothing = { slices: [], totalBytes: 0, remainingBytes: 0 };
-  if (complete) return planned(tools, { complete, method, ...nothing });
+  if (complete) return planned(tools, { complete, method: wish === 'service' ? wish : 'ranges', ...nothing });
   if (same && byService) return planned(tools, { complete: false, method: 'service', ...nothing });
-  const wanted = method === 'service' ? undefined : await sourceRanges(source, { start: 0, end: source.size });
+  const wanted = wish === 'service' ? undefined : await sourceRanges(source, { start: 0, end: source.size });
   if (wanted !== undefined && wanted.status !== 'done' && !cannotList(wanted)) {
     return wanted.failure?.status === 412 ? failed(changed(source)) : passOn(wanted);
   }
+  if (wanted !== undefined && wanted.status !== 'done' && wish === 'ranges') return failed(unlistable(source, wanted));
   if (wanted?.status !== 'done') {
-    const begun = await beginServiceCopy(source, destination, existing?.etag);
+    const begun = await beginServiceCopy(source, destination, existing?.etag, uid);
     if (begun.status !== 'done') return overtaken(begun) ?? passOn(begun);
     return planned(tools, { complete: false, method: 'service', ...nothing });
   }
@@ -142,6 +152,14 @@ function planned(
 /** A source that answers but cannot tell its ranges: the storage service then copies it. */
 function cannotList({ failure }: Refused): boolean {
   return [400, 405, 501].includes(failure?.status ?? 0) || failure?.code === 'OperationTimedOut';
+}
+
+function unlistable({ shown }: CopyTools['source'], { failure }: Refused): CapstanError {
+  return capstanError('CAP-2012', 'The image source cannot list its data.', {
+    where: shown,
+    cause: `${failure?.status ?? ''} ${failure?.code ?? ''}, and spec.image.copy is ranges`.trim(),
+    remedy: 'Use spec.image.copy automatic or service: the storage service then copies the whole blob.',
+  });
 }
 
 /**

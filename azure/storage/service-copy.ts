@@ -12,6 +12,9 @@ const pollSeconds = 10;
 /** The poller of the SDK is thrown away: durable timers poll. */
 const never = 2 ** 31 - 1;
 
+/** Metadata with the cluster that began the copy. */
+const beginnerKey = 'begunby';
+
 type Properties = Awaited<ReturnType<PageBlobClient['getProperties']>>;
 
 /**
@@ -19,16 +22,18 @@ type Properties = Awaited<ReturnType<PageBlobClient['getProperties']>>;
  * storage service reads the source by itself, so its URL carries a SAS where it is not public (azure-behaviour.md §2).
  *
  * @param replace ETag of the blob that is replaced; undefined when there must be none
+ * @param uid cluster that begins it; only this one aborts it, since others may wait for the same copy
  */
 export function beginServiceCopy(
   source: OpenSource,
   destination: Destination,
   replace: string | undefined,
+  uid: string,
 ): Promise<Reached<object>> {
   return destination.run('begin the copy of the image', async (client) => {
     await client.beginCopyFromURL(await source.signedUrl(), {
       intervalInMs: never,
-      metadata: metadataOf(source, false),
+      metadata: { ...metadataOf(source, false), [beginnerKey]: uid },
       conditions: replace === undefined ? { ifNoneMatch: '*' } : { ifMatch: replace },
       sourceConditions: { ifMatch: source.etag },
     });
@@ -56,21 +61,21 @@ export function serviceCopyObstacle(
   const description = existing?.copyStatusDescription ?? '';
   if (/^412\b/.test(description)) return failed(changed(source));
   return failed(
-    capstanError(status === 'aborted' ? 'CAP-3307' : 'CAP-3306', `The storage service ended the copy: ${status}.`, {
+    capstanError(status === 'aborted' ? 'CAP-3309' : 'CAP-3306', `The storage service ended the copy: ${status}.`, {
       where: destination.url,
       cause: description === '' ? status : description,
     }),
   );
 }
 
-/** Aborts a copy by the service that is under way; anything else is left as it is. */
-export async function abortServiceCopy(destination: Destination): Promise<Reached<object>> {
+/** Aborts a copy by the service that this cluster began and that is under way; anything else is left as it is. */
+export async function abortServiceCopy(destination: Destination, uid: string): Promise<Reached<{ aborted: boolean }>> {
+  const nothing = { status: 'done', value: { aborted: false } } as const;
   const read = await destination.run('read the copy of the image', (client) => client.getProperties());
-  if (read.status !== 'done') return read.failure?.status === 404 ? { status: 'done', value: {} } : read;
-  const { copyId, copyStatus } = read.value;
-  if (copyStatus !== 'pending' || copyId === undefined) return { status: 'done', value: {} };
+  if (read.status !== 'done') return read.failure?.status === 404 ? nothing : read;
+  const { copyId, copyStatus, metadata } = read.value;
+  if (copyStatus !== 'pending' || copyId === undefined || metadata?.[beginnerKey] !== uid) return nothing;
   const aborted = await destination.run('abort the copy of the image', (client) => client.abortCopyFromURL(copyId));
-  if (aborted.status === 'done' || aborted.failure?.code === 'NoPendingCopyOperation')
-    return { status: 'done', value: {} };
-  return aborted;
+  if (aborted.status === 'done') return { status: 'done', value: { aborted: true } };
+  return aborted.failure?.code === 'NoPendingCopyOperation' ? nothing : aborted;
 }

@@ -37,7 +37,7 @@ export interface OpenSource {
 export type SourceOutcome = { readonly status: 'done'; readonly source: OpenSource } | EnsureWait | EnsureFailed;
 
 /** Scope of tokens for blob data in every cloud. */
-const storageScope = 'https://storage.azure.com/.default';
+export const storageScope = 'https://storage.azure.com/.default';
 
 async function clientFor(
   connection: Connection,

@@ -3,6 +3,7 @@ import type { CapstanError } from '#domain/errors/error.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { SpecInput } from '../resource/kind.ts';
 import { sharedTags } from '../resource/ownership.ts';
+import { reconcile } from '../resource/reconcile.ts';
 
 /** Reading and writing use different models of the SDK; this is what both know. */
 export type Account = Partial<StorageAccountCreateParameters> &
@@ -37,13 +38,32 @@ export function checkStorageAccount(existing: Account, input: Pick<SpecInput, 'p
   return undefined;
 }
 
+type NetworkFields = Pick<Account, 'publicNetworkAccess' | 'networkRuleSet'>;
+
+/** Network rules as Azure has them. Azure's own services get through, since an image is made by one of them. */
+function networkFields({ plan }: Pick<SpecInput, 'plan'>): NetworkFields {
+  const { network } = plan.storage;
+  if (network === undefined) return { publicNetworkAccess: 'Enabled' };
+  return {
+    publicNetworkAccess: network.mode === 'private' && !network.closes ? 'Disabled' : 'Enabled',
+    networkRuleSet: {
+      defaultAction: 'Deny',
+      bypass: 'AzureServices',
+      virtualNetworkRules: network.subnetIds.map((id) => ({ virtualNetworkResourceId: id, action: 'Allow' as const })),
+      ipRules: network.addresses.map((address) => ({ iPAddressOrRange: address, action: 'Allow' as const })),
+    },
+  };
+}
+
 /**
- * The account of the base image: TLS 1.2, no public blob access, shared keys only while SAS is wanted. It is shared by
- * the clusters of a group, so later clusters (and policies that change it) leave its settings alone.
+ * The account of the base image: TLS 1.2, no public blob access, shared keys only while SAS is wanted. An open one is
+ * shared by the clusters of a group, so later clusters (and policies that change it) leave its settings alone; of one
+ * that lets in a single cluster's network, the network rules are kept as they should be.
  */
 export function storageAccountSpec(input: SpecInput, existing: Account | undefined): Account | undefined {
-  if (existing !== undefined) return undefined;
   const { plan } = input;
+  const network = networkFields(input);
+  if (existing !== undefined) return plan.storage.network === undefined ? undefined : reconcile(existing, network);
   return {
     location: plan.azure.location,
     tags: sharedTags(plan.name, plan.tags),
@@ -53,6 +73,6 @@ export function storageAccountSpec(input: SpecInput, existing: Account | undefin
     enableHttpsTrafficOnly: true,
     allowBlobPublicAccess: false,
     allowSharedKeyAccess: plan.storage.sharedKeyAccess === 'allowed' && plan.storage.authentication !== 'entra',
-    publicNetworkAccess: 'Enabled',
+    ...network,
   };
 }

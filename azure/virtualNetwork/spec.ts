@@ -1,9 +1,13 @@
 import type { Subnet, VirtualNetwork } from '@azure/arm-network';
 import type { CapstanError } from '#domain/errors/error.ts';
+import { needsServiceEndpoint } from '#domain/plan/storage-network.ts';
 import type { PlannedSubnet } from '#domain/plan/types.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { SpecInput } from '../resource/kind.ts';
 import { broughtAlong, networkId, reconcile } from '../resource/reconcile.ts';
+
+/** Service endpoint of storage: rules of an account can name subnets that have it. */
+export const storageEndpoint = 'Microsoft.Storage';
 
 function subnet(
   input: SpecInput,
@@ -26,6 +30,7 @@ function subnet(
     ...(group === undefined ? {} : { networkSecurityGroup: group }),
     ...(table === undefined ? {} : { routeTable: table }),
     ...(nat === undefined ? {} : { natGateway: nat }),
+    ...(needsServiceEndpoint(plan) ? { serviceEndpoints: [{ service: storageEndpoint }] } : {}),
   };
 }
 

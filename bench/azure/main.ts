@@ -31,6 +31,7 @@ function open(directory: string): Arm {
       createContainer: () => true,
       deleteContainer: () => true,
       listContainers: () => [],
+      createDisk: () => undefined,
       deleteAccount: () => undefined,
       blob: () => undefined,
     },

@@ -158,6 +158,12 @@ export const azureErrors = defineErrors({
     remedy: 'Delete or rename the blob that is named, then apply again.',
     httpStatus: 409,
   },
+  'CAP-3309': {
+    title: 'The copy by the storage service was aborted',
+    cause: 'The cluster that began it was cancelled, or somebody aborted it.',
+    remedy: 'Nothing at first: the copy is begun again. When it ends so again, apply again.',
+    httpStatus: 409,
+  },
   'CAP-3401': {
     title: 'The Key Vault cannot be used',
     cause: 'The vault is missing, refuses Capstan, or its network rules do.',

@@ -122,4 +122,17 @@ export const requestErrors = defineErrors({
     remedy: 'Use a new requestId for a new request.',
     httpStatus: 409,
   },
+  'CAP-1021': {
+    title: 'The private gateway does not fit the cluster',
+    cause: 'There is no gateway of this name, or the cluster is not in its network with a private account of its own.',
+    remedy:
+      'Use static placement in the network of the gateway, and name a storage account of yours with networkAccess private.',
+    httpStatus: 400,
+  },
+  'CAP-1022': {
+    title: 'The private gateway is in use',
+    cause: 'Clusters that are not deleted name it.',
+    remedy: 'Delete the clusters that are named first; a gateway may be changed at any time, for clusters to come.',
+    httpStatus: 409,
+  },
 });

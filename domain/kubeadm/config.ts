@@ -2,6 +2,7 @@ import { azureJsonKeys, azureJsonSecretName, documentNames, wellKnown } from '..
 import type { ClusterPlan, PlannedPool, PlannedShard } from '../plan/types.ts';
 import { userAdditions } from './additions.ts';
 import { proxySetup } from './proxy.ts';
+import { trustedCaSetup } from './trusted-ca.ts';
 import type { Argument, KubeadmConfigSpec, KubeadmFile, NodeRegistration } from './types.ts';
 
 /** Where the cloud provider reads its configuration on every node (cluster-api-pivot.md §3). */
@@ -90,9 +91,10 @@ function additions(
 ): Pick<KubeadmConfigSpec, 'files' | 'users' | 'preKubeadmCommands' | 'postKubeadmCommands'> {
   const proxy = proxySetup(plan);
   const user = userAdditions(plan);
-  const before = [...proxy.commands, ...user.before];
+  const trusted = trustedCaSetup(plan);
+  const before = [...trusted.commands, ...proxy.commands, ...user.before];
   return {
-    files: [own, ...proxy.files, ...user.files],
+    files: [own, ...trusted.files, ...proxy.files, ...user.files],
     ...users(plan),
     ...(before.length === 0 ? {} : { preKubeadmCommands: before }),
     ...(user.after.length === 0 ? {} : { postKubeadmCommands: user.after }),

@@ -28,12 +28,18 @@ export function clusterNames(cluster: string) {
     controlPlane: `${cluster}-control-plane`,
     availabilitySet: `${cluster}_control-plane-as`,
     identity: `${cluster}-identity`,
+    storageEndpoint: `${cluster}-storage-endpoint`,
   } as const;
 }
 
 /** DNS label of the API server: `<cluster>-<fnv32a of subscription/group/public IP>` (cluster-api-pivot.md §2c). */
 export function apiDnsLabel(cluster: string, subscriptionId: string, resourceGroup: string): string {
   return `${cluster}-${fnv32a(`${subscriptionId}/${resourceGroup}/${clusterNames(cluster).apiPublicIp}`)}`;
+}
+
+/** Prefix of a cluster's Key Vault secrets; contains the uid, because soft-deleted names cannot be used again. */
+export function secretPrefix(cluster: string, uid: string): string {
+  return `${cluster}-${uid.slice(0, 8)}`;
 }
 
 /** Name of the first control-plane machine; stable for one life of a cluster. */
@@ -44,15 +50,17 @@ export function firstMachineName(cluster: string, uid: string): string {
 /**
  * Storage account names to try, in order: deterministic, so that a repeated run finds the account of the first one.
  * Clusters of the same group and region share the account (and so the copy of an image).
+ *
+ * @param cluster given when the account is to be for one cluster alone, because it lets in only this one's network
  */
 export function storageAccountCandidates(
   subscriptionId: string,
   resourceGroup: string,
   location: string,
+  cluster?: string,
 ): readonly string[] {
-  return [0, 1, 2, 3, 4].map(
-    (attempt) => `st${shortHash(`${subscriptionId}/${resourceGroup}/${location}/${attempt}`.toLowerCase(), 12)}`,
-  );
+  const place = [subscriptionId, resourceGroup, location, ...(cluster === undefined ? [] : [cluster])].join('/');
+  return [0, 1, 2, 3, 4].map((attempt) => `st${shortHash(`${place}/${attempt}`.toLowerCase(), 12)}`);
 }
 
 /** Name of a pool's MachineDeployment in one zone (or the only one, in regions without zones). */

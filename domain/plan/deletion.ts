@@ -11,6 +11,8 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   disk: 2,
   loadBalancer: 3,
   availabilitySet: 3,
+  privateEndpoint: 3,
+  privateDnsZoneLink: 3,
   virtualNetwork: 4,
   natGateway: 5,
   networkSecurityGroup: 5,
@@ -19,12 +21,14 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   roleAssignment: 6,
   galleryImageVersion: 6,
   image: 6,
+  imageDisk: 7,
   galleryImage: 7,
   userAssignedIdentity: 7,
   // The copy of the image in it; the container itself goes with its account.
   blobContainer: 7,
   gallery: 8,
   storageAccount: 8,
+  privateDnsZone: 8,
 };
 
 /** Orders what is deleted into waves of keys. */

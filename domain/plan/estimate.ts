@@ -1,4 +1,4 @@
-import { provisionSteps, type StepId } from '../steps.ts';
+import { provisionSteps, type StepDefinition, type StepId } from '../steps.ts';
 import type { ClusterPlan, PlannedResource } from './types.ts';
 
 /**
@@ -47,11 +47,20 @@ export function criticalPathSeconds(plan: ClusterPlan): number {
 export function criticalPath(plan: ClusterPlan): CriticalPath {
   const ends = new Map<StepId, CriticalPath>();
   for (const step of provisionSteps) {
-    const before = step.needs.map((id) => ends.get(id) ?? nothing).reduce(longer, nothing);
+    const before = neededSteps(plan, step)
+      .map((id) => ends.get(id) ?? nothing)
+      .reduce(longer, nothing);
     const own = stepPath(plan, step.id);
     ends.set(step.id, { seconds: before.seconds + own.seconds, resources: [...before.resources, ...own.resources] });
   }
   return [...ends.values()].reduce(longer, nothing);
+}
+
+/** Steps that come first: always, and where resources of this plan need those of another step. */
+function neededSteps({ resources }: ClusterPlan, { id, needs }: StepDefinition): readonly StepId[] {
+  const keys = new Set(resources.filter(({ step }) => step === id).flatMap((resource) => resource.needs));
+  const others = resources.filter(({ key, step }) => keys.has(key) && step !== id).map(({ step }) => step);
+  return [...new Set([...needs, ...others])];
 }
 
 function stepPath(plan: ClusterPlan, step: StepId): CriticalPath {

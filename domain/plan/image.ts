@@ -2,13 +2,15 @@ import { shortHash } from '../names/hash.ts';
 import { armId, imageBaseName } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import type { ResourceInput } from './resources.ts';
-import type { AzureFacts, PlannedImage, PlannedStorage } from './types.ts';
+import { planStorageNetwork, privateAccessResources } from './storage-network.ts';
+import type { AzureFacts, PlannedImage, PlannedNetwork, PlannedStorage } from './types.ts';
 
 /** Where the base image is copied to. */
-export function planStorage(document: ClusterDocument, facts: AzureFacts): PlannedStorage {
+export function planStorage(document: ClusterDocument, facts: AzureFacts, network: PlannedNetwork): PlannedStorage {
   const { storage, azure, image } = document.spec;
   const own = storage.account !== undefined;
   const resourceGroup = own ? (storage.resourceGroup ?? azure.resourceGroup) : azure.resourceGroup;
+  const rules = planStorageNetwork(document, facts, network);
   const base = image.vhd === undefined ? '' : `${imageBaseName(image.vhd)}-${imageHash(document, facts)}.vhd`;
   return {
     account: {
@@ -20,6 +22,7 @@ export function planStorage(document: ClusterDocument, facts: AzureFacts): Plann
     container: { name: storage.container ?? 'images', owned: storage.container === undefined },
     authentication: storage.authentication,
     sharedKeyAccess: storage.sharedKeyAccess,
+    ...(rules === undefined ? {} : { network: rules }),
     blob: base,
   };
 }
@@ -42,6 +45,9 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
   }
   const url = image.vhd ?? '';
   const name = `${imageBaseName(url)}-${imageHash(document, facts)}`;
+  const diskId = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/disks', name);
+  const sizeBytes = facts.imageSource?.sizeBytes ?? 0;
+  const disk = image.through === 'disk' ? { disk: { id: diskId, name, sizeBytes } } : {};
   if (image.as === 'galleryVersion') {
     const id = armId(
       azure.subscriptionId,
@@ -51,10 +57,10 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
       name,
       '1.0.0',
     );
-    return { form: 'galleryVersion', sourceUrl: url, id, name };
+    return { form: 'galleryVersion', sourceUrl: url, id, name, ...disk };
   }
   const id = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/images', name);
-  return { form: 'managedImage', sourceUrl: url, id, name };
+  return { form: 'managedImage', sourceUrl: url, id, name, ...disk };
 }
 
 const galleryName = 'capstan';
@@ -64,11 +70,43 @@ function imageHash(document: ClusterDocument, facts: AzureFacts): string {
 }
 
 /** Resources of the image step; the copy of the bytes stands between the container and the image. */
-export function imageResources(storage: PlannedStorage, image: PlannedImage): readonly ResourceInput[] {
+export function imageResources(
+  document: ClusterDocument,
+  storage: PlannedStorage,
+  image: PlannedImage,
+  network: PlannedNetwork,
+): readonly ResourceInput[] {
   if (image.sourceUrl === undefined) return [];
   const step = 'image';
-  const { account, container } = storage;
-  const result: ResourceInput[] = [
+  const before = [
+    ...storageResources(storage),
+    ...(image.disk === undefined
+      ? []
+      : [{ key: 'imageDisk', kind: 'imageDisk', names: [image.disk.name], step } as const]),
+    ...(storage.network?.mode === 'private' ? privateAccessResources(document, storage.account.name, network) : []),
+  ];
+  const made = imageOf(image).map((input) =>
+    // Everything else of the step stands before the copy, and the image after it.
+    input.key === 'image' ? { ...input, needs: [...(input.needs ?? []), ...before.map(({ key }) => key)] } : input,
+  );
+  return [...before, ...made, ...(storage.network?.closes === true ? [closure(storage)] : [])];
+}
+
+/** The public endpoint of a private account, disabled when nobody copies any more. */
+function closure({ account }: PlannedStorage): ResourceInput {
+  return {
+    key: 'storageClosure',
+    kind: 'storageClosure',
+    names: [account.name],
+    resourceGroup: account.resourceGroup,
+    step: 'image',
+    needs: ['image'],
+  };
+}
+
+function storageResources({ account, container, network }: PlannedStorage): readonly ResourceInput[] {
+  const step = 'image';
+  return [
     {
       key: 'storageAccount',
       kind: 'storageAccount',
@@ -76,6 +114,8 @@ export function imageResources(storage: PlannedStorage, image: PlannedImage): re
       resourceGroup: account.resourceGroup,
       step,
       owned: account.owned,
+      // Rules name subnets, which must be there.
+      ...(network?.mode === 'selectedNetworks' ? { needs: ['virtualNetwork'] } : {}),
     },
     {
       key: 'blobContainer',
@@ -87,11 +127,12 @@ export function imageResources(storage: PlannedStorage, image: PlannedImage): re
       needs: ['storageAccount'],
     },
   ];
-  if (image.form === 'managedImage') {
-    return [...result, { key: 'image', kind: 'image', names: [image.name], step, needs: ['blobContainer'] }];
-  }
+}
+
+function imageOf(image: PlannedImage): readonly ResourceInput[] {
+  const step = 'image';
+  if (image.form === 'managedImage') return [{ key: 'image', kind: 'image', names: [image.name], step }];
   return [
-    ...result,
     { key: 'gallery', kind: 'gallery', names: [galleryName], step },
     { key: 'galleryImage', kind: 'galleryImage', names: [galleryName, image.name], step, needs: ['gallery'] },
     {
@@ -99,7 +140,7 @@ export function imageResources(storage: PlannedStorage, image: PlannedImage): re
       kind: 'galleryImageVersion',
       names: [galleryName, image.name, '1.0.0'],
       step,
-      needs: ['galleryImage', 'blobContainer'],
+      needs: ['galleryImage'],
     },
   ];
 }

@@ -1,3 +1,4 @@
+import { secretPrefix } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import { identityResources, planIdentity } from './identity.ts';
 import { imageResources, planImage, planStorage } from './image.ts';
@@ -15,14 +16,14 @@ import type { AzureFacts, ClusterPlan } from './types.ts';
 export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: string): ClusterPlan {
   const { spec, metadata } = document;
   const network = planNetwork(document, facts);
-  const storage = planStorage(document, facts);
+  const storage = planStorage(document, facts, network);
   const image = planImage(document, facts);
   const identity = planIdentity(document);
   const controlPlane = planControlPlane(document, facts, uid);
   const inputs = [
     ...networkResources(network),
     ...identityResources(document, identity, network),
-    ...imageResources(storage, image),
+    ...imageResources(document, storage, image, network),
     ...machineResources(controlPlane, network.api.loadBalancer),
   ];
   const known = new Set(inputs.map((input) => input.key));
@@ -48,7 +49,7 @@ export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: s
     controlPlane,
     pools: spec.workerPools.map((pool) => planPool(metadata.name, pool, facts)),
     addOns: spec.addOns,
-    secretPrefix: `${metadata.name}-${uid.slice(0, 8)}`,
+    secretPrefix: secretPrefix(metadata.name, uid),
     resources: inputs.map((input) =>
       // A need that is not part of this plan (an image of a gallery, a network of the user's) is met already.
       planResource(spec.azure.subscriptionId, spec.azure.resourceGroup, {

@@ -8,6 +8,10 @@ export interface RunShape {
   readonly waves: Readonly<Partial<Record<StepId, readonly (readonly string[])[]>>>;
   /** The base image has to be copied. */
   readonly copyImage: boolean;
+  /** The copied VHD is written into a disk, which the image is made from. */
+  readonly uploadDisk?: true;
+  /** The storage account lets in the cluster's network only, which must be there first. */
+  readonly imageAfterNetwork?: true;
   readonly pools: readonly string[];
   /** Names of add-ons, layer by layer. */
   readonly addOnLayers: readonly (readonly string[])[];
@@ -21,6 +25,10 @@ export function shapeOf(plan: ClusterPlan): RunShape {
       provisionSteps.map(({ id }) => [id, waves(plan.resources, id)]).filter(([, list]) => list?.length !== 0),
     ),
     copyImage: plan.image.sourceUrl !== undefined,
+    ...(plan.storage.network === undefined || plan.image.sourceUrl === undefined
+      ? {}
+      : { imageAfterNetwork: true as const }),
+    ...(plan.image.disk === undefined ? {} : { uploadDisk: true as const }),
     pools: plan.pools.map((pool) => pool.name),
     addOnLayers: layers.map((layer) => plan.addOns.filter((addOn) => addOn.layer === layer).map((addOn) => addOn.name)),
   };

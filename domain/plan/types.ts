@@ -18,6 +18,12 @@ export type ResourceKind =
   | 'roleAssignment'
   | 'storageAccount'
   | 'blobContainer'
+  | 'storageClosure'
+  | 'imageDisk'
+  | 'privateEndpoint'
+  | 'privateDnsZone'
+  | 'privateDnsZoneLink'
+  | 'privateDnsZoneGroup'
   | 'image'
   | 'gallery'
   | 'galleryImage'
@@ -88,6 +94,16 @@ export interface PlannedNetwork {
   readonly sshAllowedCidrs: readonly string[];
 }
 
+/** Network rules of an account that Capstan creates. */
+export interface PlannedStorageNetwork {
+  readonly mode: 'selectedNetworks' | 'private';
+  /** Subnets (resource ids) and addresses that may come through the public endpoint. */
+  readonly subnetIds: readonly string[];
+  readonly addresses: readonly string[];
+  /** The public endpoint is there for the copy and is disabled when the image is made. */
+  readonly closes: boolean;
+}
+
 export interface PlannedStorage {
   /** The account that holds the base image. */
   readonly account: {
@@ -99,6 +115,8 @@ export interface PlannedStorage {
   readonly container: { readonly name: string; readonly owned: boolean };
   readonly authentication: 'automatic' | 'entra' | 'sas';
   readonly sharedKeyAccess: 'allowed' | 'denied';
+  /** Rules of an account that Capstan creates; absent: open, or an account of the user's. */
+  readonly network?: PlannedStorageNetwork;
   /** Name of the page blob the base image is copied to, e.g. `ubuntu-2404-v1.33.4-1a2b3c4d.vhd`. */
   readonly blob: string;
 }
@@ -111,6 +129,8 @@ export interface PlannedImage {
   /** ARM id (or community gallery reference) named in CP-A and in every machine template. */
   readonly id: string;
   readonly name: string;
+  /** The disk that the VHD is written into, when the image is not imported from the blob. */
+  readonly disk?: { readonly id: string; readonly name: string; readonly sizeBytes: number };
 }
 
 export interface PlannedDisk {
@@ -219,6 +239,8 @@ export interface AzureFacts {
   /** Chosen storage account name (first free candidate, or the user's own). */
   readonly storageAccountName: string;
   readonly storageAccountExists: boolean;
+  /** Where Capstan itself runs, as its operator says; absent: not known. */
+  readonly capstanNetwork?: { readonly subnetId?: string; readonly addresses: readonly string[] };
   /** ETag of the source image, part of the names of its copy and of the image made from it. */
   readonly imageSource?: { readonly etag: string; readonly sizeBytes: number; readonly kubernetesVersion?: string };
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors/registry.ts';
+import { overlaps, parseCidr } from '../network/cidr.ts';
 import { reservedWords } from '../names/tags.ts';
 import { networkProblems } from './network-checks.ts';
 import type { ClusterDocument } from './types.ts';
@@ -71,14 +72,18 @@ function versionProblems({ spec }: ClusterDocument): Broken[] {
 
 /** Sources named by an IP literal, or not over https, are refused here; names are resolved in preflight. */
 function imageProblems({ spec }: ClusterDocument): Broken[] {
-  const { vhd, gallery, communityGallery } = spec.image;
+  const { vhd, signature, gallery, communityGallery } = spec.image;
   const given = [vhd, gallery, communityGallery].filter((source) => source !== undefined).length;
   if (given !== 1) {
     return [
       { path: ['spec', 'image'], message: 'name exactly one of vhd, gallery and communityGallery', code: 'CAP-1001' },
     ];
   }
-  if (vhd === undefined) return [];
+  if (vhd === undefined) {
+    if (signature === undefined) return [];
+    const message = 'belongs to vhd';
+    return [{ path: ['spec', 'image', 'signature'], message, code: 'CAP-1001' }];
+  }
   const refuse = (message: string): Broken[] => [{ path: ['spec', 'image', 'vhd'], message, code: 'CAP-1007' }];
   const url = URL.canParse(vhd) ? new URL(vhd) : undefined;
   if (url === undefined) return refuse('is not a URL');
@@ -135,6 +140,31 @@ function storageProblems({ spec }: ClusterDocument): Broken[] {
       code: 'CAP-1001',
     });
   }
+  return [...problems, ...storageNetworkProblems(spec.storage)];
+}
+
+/** Addresses that the network rules of a storage account refuse (REST reference, "Storage Accounts - Create", ipRules). */
+const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
+
+function storageNetworkProblems(storage: ClusterDocument['spec']['storage']): Broken[] {
+  const { account, networkAccess, allowedNetworks, privateDnsZone } = storage;
+  const problems: Broken[] = [];
+  const broken = (field: string, message: string, ...index: readonly number[]) =>
+    problems.push({ path: ['spec', 'storage', field, ...index], message, code: 'CAP-1001' });
+  const created = (mode: string) => account === undefined && networkAccess === mode;
+  if (allowedNetworks.length > 0 && !created('selectedNetworks'))
+    broken('allowedNetworks', 'belongs to an account that Capstan creates with networkAccess selectedNetworks');
+  if (privateDnsZone !== undefined && !created('private'))
+    broken('privateDnsZone', 'belongs to an account that Capstan creates with networkAccess private');
+  for (const [index, entry] of allowedNetworks.entries()) {
+    if (entry.startsWith('/')) continue;
+    const range = parseCidr(entry.includes('/') ? entry : `${entry}/32`);
+    if (range === undefined) broken('allowedNetworks', `${entry} is not an address or a range`, index);
+    else if (entry.includes('/') && range.prefix > 30)
+      broken('allowedNetworks', `${entry}: write single addresses without a prefix; ranges end at /30`, index);
+    else if (privateRanges.some((own) => overlaps(parseCidr(own) ?? range, range)))
+      broken('allowedNetworks', `${entry} is a private address: name its subnet instead`, index);
+  }
   return problems;
 }
 
@@ -142,12 +172,8 @@ function storageProblems({ spec }: ClusterDocument): Broken[] {
 function unavailable({ spec }: ClusterDocument): Broken[] {
   const problems: Broken[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
-  if (spec.gateway !== undefined) refuse(['spec', 'gateway'], 'private gateways are not available in this version');
   if (spec.network.api.exposure === 'private')
     refuse(['spec', 'network', 'api', 'exposure'], 'private is not available in this version');
-  if (spec.storage.networkAccess !== 'open') {
-    refuse(['spec', 'storage', 'networkAccess'], `${spec.storage.networkAccess} is not available in this version`);
-  }
   if (spec.azure.environment !== 'public') {
     refuse(['spec', 'azure', 'environment'], `${spec.azure.environment} is not available in this version`);
   }

@@ -15,7 +15,9 @@ function placementProblems({ spec }: ClusterDocument): Broken[] {
   const broken = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1006' });
   if (network.placement === 'static') {
     for (const field of staticFields) {
-      if (network[field] === undefined) broken(['spec', 'network', field], 'is needed with static placement');
+      // A gateway names its own network.
+      const lent = spec.gateway !== undefined && (field === 'resourceGroup' || field === 'virtualNetwork');
+      if (network[field] === undefined && !lent) broken(['spec', 'network', field], 'is needed with static placement');
     }
     if (network.controlPlaneSubnet !== undefined && network.controlPlaneSubnet === network.workerSubnet) {
       broken(['spec', 'network', 'workerSubnet'], 'must be another subnet than the control plane uses');

@@ -71,7 +71,29 @@ export const storage = z
     networkAccess: z
       .enum(['open', 'selectedNetworks', 'private'])
       .default('open')
-      .describe('Who may reach an account that Capstan creates.'),
+      .describe(
+        'Who may reach the account. open: everybody with a credential; selectedNetworks: the subnets of the cluster, allowedNetworks and Capstan; private: only through a private endpoint. An account of your own is checked, never changed.',
+      ),
+    allowedNetworks: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^(\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?|\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+)$/i,
+            'must be a public IPv4 address, a range, or the resource id of a subnet',
+          ),
+      )
+      .max(100)
+      .default([])
+      .describe('selectedNetworks: who else may reach an account that Capstan creates: addresses, ranges, subnets.'),
+    privateDnsZone: z
+      .string()
+      .regex(
+        /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/privateDnsZones\/privatelink\.blob\.[^/]+$/i,
+        'must be the resource id of a private DNS zone privatelink.blob.…',
+      )
+      .optional()
+      .describe('private: your own zone, linked to the network already; one is created and linked when absent.'),
   })
   .describe('Where the base image is copied to.');
 
@@ -86,11 +108,32 @@ const galleryReference = z.strictObject({
 
 export const image = z
   .strictObject({
-    vhd: z.string().min(8).max(2048).optional().describe('https URL of a fixed VHD (a page blob).'),
+    vhd: z
+      .string()
+      .min(8)
+      .max(2048)
+      .optional()
+      .describe('https URL of a fixed VHD (a page blob). A SAS in it is kept in Key Vault and nowhere else.'),
+    signature: z
+      .literal('keyVault')
+      .optional()
+      .describe('Set by Capstan: vhd came with a SAS. A request with this field and no SAS uses the kept one.'),
+    copy: z
+      .enum(['automatic', 'ranges', 'service'])
+      .default('automatic')
+      .describe(
+        'How vhd is copied. ranges: only its data, by Put Page From URL; service: by the storage service; automatic: ranges, and service where the source cannot list them.',
+      ),
     as: z
       .enum(['managedImage', 'galleryVersion'])
       .default('managedImage')
       .describe('What is made from the copied VHD.'),
+    through: z
+      .enum(['blob', 'disk'])
+      .default('blob')
+      .describe(
+        'How the copied VHD becomes an image. blob: Azure imports it from the storage account; disk: it is written into a managed disk first, for accounts that Azure does not import from.',
+      ),
     gallery: galleryReference.optional().describe('An image version of a gallery of your own.'),
     communityGallery: z
       .strictObject({

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { nodeAdditions } from '../kubeadm/additions.ts';
+import { trustedCa } from '../kubeadm/trusted-ca.ts';
+import { gatewayName } from '../storage/gateway.ts';
 import { addOn, controlPlane, image, network, proxy, storage, workerPool } from './parts.ts';
 
 const uuid = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID');
@@ -74,7 +76,12 @@ export const clusterDocument = z
       workerPools: z.array(workerPool).max(20).default([]),
       addOns: z.array(addOn).max(50).default([]),
       proxy: proxy.optional(),
-      gateway: z.string().min(1).optional().describe('Name of a stored private gateway.'),
+      trustedCa: trustedCa.optional(),
+      gateway: gatewayName
+        .optional()
+        .describe(
+          'Name of a stored private gateway (PUT /api/gateways/{name}), which lends its network, proxy and trusted certificates.',
+        ),
     }),
   })
   .describe('A self-managed Kubernetes cluster on Azure virtual machines.');

@@ -1,5 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import type { Problem } from '../errors/error.ts';
+import { withoutSignatures } from '../storage/shown-spec.ts';
 
 /** Largest request text, in characters (anchors.md §C3: inputs). */
 export const maxRequestCharacters = 262_144;
@@ -22,7 +23,15 @@ export interface ReadText {
  */
 export function readText(text: string): ReadText | { readonly problems: readonly Problem[] } {
   const refuse = (message: string, line?: number) => ({
-    problems: [{ path: '', message, code: 'CAP-1002' as const, ...(line === undefined ? {} : { line }) }],
+    // The parser may quote the text, and the text may hold a SAS.
+    problems: [
+      {
+        path: '',
+        message: withoutSignatures(message),
+        code: 'CAP-1002' as const,
+        ...(line === undefined ? {} : { line }),
+      },
+    ],
   });
   if (text.trim() === '') return refuse('the document is empty');
   if (text.length > maxRequestCharacters)

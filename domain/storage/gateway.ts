@@ -1,24 +1,16 @@
 import { z } from 'zod';
+import { trustedCa } from '../kubeadm/trusted-ca.ts';
 import type { ClusterSpec } from '../spec/types.ts';
-
-const frame = /-----(?:BEGIN|END) CERTIFICATE-----/g;
-/** A certificate is a long ASN.1 sequence, whose Base64 begins with `MI`. */
-const body = /^MI[A-Za-z0-9+/]{100,}={0,2}$/;
-
-/** PEM certificates and white space, nothing else. */
-function isCertificateBundle(text: string): boolean {
-  const frames = text.match(frame) ?? [];
-  const parts = text.split(frame);
-  const paired = frames.every((line, index) => line.includes(index % 2 === 0 ? 'BEGIN' : 'END'));
-  const fits = parts.every((part, index) =>
-    index % 2 === 0 ? part.trim() === '' : body.test(part.replaceAll(/\s/g, '')),
-  );
-  return frames.length > 0 && frames.length % 2 === 0 && paired && fits;
-}
 
 const proxyUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .refine((text) => new URL(text).username === '' && new URL(text).password === '', 'must not carry a user name');
+
+/** Name of a gateway: a DNS label of at most 44 characters, as names of clusters are. */
+export const gatewayName = z
+  .string()
+  .max(44)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and hyphens');
 
 /** A private gateway as `PUT /api/gateways/{name}` stores it: the way out of a network that clusters can inherit. */
 export const gatewayDocument = z.strictObject({
@@ -29,12 +21,7 @@ export const gatewayDocument = z.strictObject({
   httpProxy: proxyUrl.optional(),
   httpsProxy: proxyUrl.optional(),
   noProxy: z.array(z.string().min(1)).max(200).default([]),
-  trustedCa: z
-    .string()
-    .max(65_536)
-    .refine(isCertificateBundle, 'must be PEM certificates and nothing else')
-    .optional()
-    .describe('Certificates that nodes trust besides the public ones.'),
+  trustedCa: trustedCa.optional(),
 });
 
 export type Gateway = z.infer<typeof gatewayDocument>;
@@ -79,9 +66,28 @@ export function gatewayProblems(spec: ClusterSpec, name: string, gateway: Gatewa
   return problems;
 }
 
+/**
+ * What a running cluster inherited when it was made: a gateway that changes later changes no cluster.
+ *
+ * @returns undefined when the cluster used no gateway of this name
+ */
+export function inheritedGateway(recorded: ClusterSpec, name: string): Gateway | undefined {
+  const { resourceGroup, virtualNetwork } = recorded.network;
+  if (recorded.gateway !== name || resourceGroup === undefined || virtualNetwork === undefined) return undefined;
+  const { httpProxy, httpsProxy, noProxy = [] } = recorded.proxy ?? {};
+  return {
+    virtualNetwork: { resourceGroup, name: virtualNetwork },
+    ...(httpProxy === undefined ? {} : { httpProxy }),
+    ...(httpsProxy === undefined ? {} : { httpsProxy }),
+    noProxy,
+    ...(recorded.trustedCa === undefined ? {} : { trustedCa: recorded.trustedCa }),
+  };
+}
+
 /** The request with what it inherits; what it says itself stays. */
 export function inheritGateway(spec: ClusterSpec, gateway: Gateway): ClusterSpec {
   const { virtualNetwork, httpProxy, httpsProxy, noProxy } = gateway;
+  const certificates = spec.trustedCa ?? gateway.trustedCa;
   const inherited = {
     ...(httpProxy === undefined ? {} : { httpProxy }),
     ...(httpsProxy === undefined ? {} : { httpsProxy }),
@@ -96,5 +102,6 @@ export function inheritGateway(spec: ClusterSpec, gateway: Gateway): ClusterSpec
       virtualNetwork: spec.network.virtualNetwork ?? virtualNetwork.name,
     },
     ...(spec.proxy === undefined && hasProxy ? { proxy: inherited } : {}),
+    ...(certificates === undefined ? {} : { trustedCa: certificates }),
   };
 }

@@ -12,6 +12,11 @@ export function shownUrl(text: string): string {
   return question === -1 ? text : `${text.slice(0, question)}?${redacted}`;
 }
 
+/** A text with the signatures of URLs in it taken out, for messages that may quote what somebody sent. */
+export function withoutSignatures(text: string): string {
+  return text.replaceAll(/([?&](?:sig|signature)=)[^&\s"'<>]+/gi, `$1${redacted}`);
+}
+
 /** A request's spec as it may leave the app: the URL of the base image without the SAS it may carry. */
 export function shownSpec(spec: ClusterSpec): ClusterSpec {
   const { vhd } = spec.image;

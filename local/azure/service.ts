@@ -53,8 +53,10 @@ export interface StorageAccountView {
   readonly allowSharedKeyAccess: boolean;
   readonly allowBlobPublicAccess: boolean;
   readonly minimumTlsVersion: string;
-  readonly publicNetworkAccess: 'Enabled' | 'Disabled';
-  readonly networkDefaultAction: 'Allow' | 'Deny';
+  /** The network the caller is in gets through: a rule, or a private endpoint. */
+  readonly callerReaches: boolean;
+  /** The managed storage of one disk: nothing but its pages can be read and written. */
+  readonly isDisk?: true;
   readonly sasExpirationAction: 'Log' | 'Block' | undefined;
   /** `d.hh:mm:ss` when a SAS policy is set. */
   readonly sasExpirationPeriod: string | undefined;
@@ -80,6 +82,8 @@ export interface StorageDataPlane {
     readonly lastModified: string;
     readonly etag: string;
   }[];
+  /** The empty page blob behind a disk that is written through a SAS. */
+  createDisk(account: string, size: number): void;
   /** Removes every byte of a deleted account. */
   deleteAccount(account: string): void;
   /** What an image import needs to know of a blob, or undefined when it is absent. */

@@ -202,7 +202,7 @@ function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: Load
     services: {
       arm: arm.handle,
       blob: (request) =>
-        request.host.endsWith('.blob.storage.azure.net') && arm.bootDiagnostics !== undefined
+        request.host.startsWith('md-diagnostics.') && arm.bootDiagnostics !== undefined
           ? arm.bootDiagnostics(request)
           : storage.service(request),
       vault: vault.service,

@@ -27,6 +27,8 @@ export function appSettings(ports: Ports, scale: number): Record<string, string>
     FUNCTIONS_WORKER_RUNTIME: 'node',
     AzureWebJobsStorage: connectionString(ports),
     CAPSTAN_AZURE_GATEWAY: azure,
+    // Where the simulated Azure sees the app's requests come from.
+    CAPSTAN_OUTBOUND_ADDRESSES: '203.0.113.10',
     CAPSTAN_KEY_VAULT_URI: 'https://capstan-kv.vault.azure.net',
     CAPSTAN_TIME_SCALE: String(scale),
     CAPSTAN_SWEEP_SCHEDULE: '*/15 * * * * *',

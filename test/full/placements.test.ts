@@ -71,6 +71,23 @@ describe('a cluster becomes Ready', () => {
     expect(versions).toHaveLength(1);
   });
 
+  it.each(['managedImage', 'galleryVersion'])(
+    'with a %s made from a disk that the VHD was written into',
+    async (as) => {
+      const name = `disk-${as.slice(0, 7).toLowerCase()}`;
+      const { status } = await ready(name, {
+        controlPlane: { replicas: 1 },
+        workerPools: [],
+        image: {
+          vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd',
+          as,
+          through: 'disk',
+        },
+      });
+      expect(status.inventory.find((item) => item.kind === 'imageDisk')?.state).toBe('created');
+    },
+  );
+
   it('in a region without availability zones, with availability sets as CAPZ makes them', async () => {
     await ready('nozones', {
       azure: {

@@ -124,6 +124,7 @@ export async function startStack(options: { scale?: number; settings?: Record<st
   const settings = {
     AzureWebJobsStorage: azurite.connectionString,
     CAPSTAN_AZURE_GATEWAY: gatewayUrl,
+    CAPSTAN_OUTBOUND_ADDRESSES: '203.0.113.10',
     CAPSTAN_KEY_VAULT_URI: 'https://capstan-kv.vault.azure.net',
     CAPSTAN_TIME_SCALE: scale,
     CAPSTAN_SWEEP_SCHEDULE: '*/5 * * * * *',

@@ -5,6 +5,7 @@ import { allowsDataAction } from './engine/rbac.ts';
 import type { Resource } from './engine/store.ts';
 import { locationOf } from './engine/view.ts';
 import { usersOf } from './kinds/common.ts';
+import { diskStorageView } from './kinds/diskUpload.ts';
 import { findIdentity, identityView } from './kinds/identities.ts';
 import { machineOf } from './kinds/networkInterfaces.ts';
 import { powerOf } from './kinds/machinePower.ts';
@@ -20,9 +21,11 @@ interface Backend {
 export function createDirectory(world: World): AzureDirectory {
   return {
     storageAccount(name) {
+      const disk = name.startsWith('md-') ? diskStorageView(world, name) : undefined;
+      if (disk !== undefined) return disk;
       const resource = findAccount(world, name.toLowerCase());
       // The name resolves as soon as the account is provisioned.
-      return resource === undefined || resource.state !== 'Succeeded' ? undefined : storageAccountView(resource);
+      return resource === undefined || resource.state !== 'Succeeded' ? undefined : storageAccountView(world, resource);
     },
     vault(name) {
       for (const vault of world.store.ofType('Microsoft.KeyVault/vaults')) {

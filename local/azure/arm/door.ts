@@ -18,6 +18,7 @@ import { setRegistration } from './kinds/subscriptions.ts';
  * | `{ "policy": { "name", "effect", "type", "property", "equals", "set" } }` | a policy that denies or modifies (see `engine/governance.ts`) |
  * | `{ "denyAssignment": { "name", "scope", "actions", "principals", "excludePrincipals" } }` | the actions are refused there, whatever roles the caller has |
  * | `{ "provider": { "namespace", "registered" } }` | registration of a resource provider |
+ * | `{ "caller": { "address", "subnet" } }` | where the app's requests to storage come from: a public address, a subnet of a simulated network |
  */
 const settingSchema = z.union([
   z.strictObject({
@@ -32,6 +33,7 @@ const settingSchema = z.union([
   z.strictObject({ keys: z.strictObject({ account: z.string().default('*'), deny: z.boolean() }) }),
   z.strictObject({ policy: policySchema }),
   z.strictObject({ denyAssignment: denyAssignmentSchema }),
+  z.strictObject({ caller: z.strictObject({ address: z.ipv4().optional(), subnet: z.string().optional() }) }),
   z.strictObject({ provider: z.strictObject({ namespace: z.string(), registered: z.boolean() }) }),
 ]);
 
@@ -47,7 +49,7 @@ export interface ControlDoor {
   clear(): void;
 }
 
-const SETTINGS = ['quota', 'sku', 'capacity', 'keys', 'policy', 'denyAssignment', 'provider'];
+const SETTINGS = ['quota', 'sku', 'capacity', 'keys', 'policy', 'denyAssignment', 'provider', 'caller'];
 
 export function createDoor(world: World, faults: Faults): ControlDoor {
   const { store } = world;
@@ -64,6 +66,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
       quotas: store.setting('quotas') ?? {},
       restrictions: store.setting('restrictions') ?? [],
       noCapacity: store.setting('noCapacity') ?? [],
+      caller: store.setting('caller') ?? {},
       deniedKeys: store.setting('deniedKeys') ?? [],
       policies: policies(world),
       denyAssignments: denyAssignments(world),
@@ -76,6 +79,7 @@ export function createDoor(world: World, faults: Faults): ControlDoor {
         store.putSetting('restrictions', []);
         store.putSetting('noCapacity', []);
         store.putSetting('deniedKeys', []);
+        store.putSetting('caller', {});
         store.putSetting('policies', []);
         store.putSetting('denyAssignments', []);
         store.putSetting('registrations', {});
@@ -99,6 +103,12 @@ function apply(world: World, setting: Setting): void {
   } else if ('keys' in setting) {
     const others = strings(store.setting('deniedKeys')).filter((name) => name !== setting.keys.account);
     store.putSetting('deniedKeys', setting.keys.deny ? [...others, setting.keys.account] : others);
+  } else if ('caller' in setting) {
+    const { address, subnet } = setting.caller;
+    store.putSetting('caller', {
+      ...(address === undefined ? {} : { address }),
+      ...(subnet === undefined ? {} : { subnet }),
+    });
   } else if ('policy' in setting) {
     const others = policies(world).filter((policy) => policy.name !== setting.policy.name);
     store.putSetting('policies', [...others, setting.policy]);

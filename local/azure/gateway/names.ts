@@ -13,6 +13,8 @@ const fixed: Readonly<Record<string, ServiceName>> = {
 const suffixes: readonly (readonly [string, ServiceName])[] = [
   ['.blob.core.windows.net', 'blob'],
   ['.vault.azure.net', 'vault'],
+  // Managed disks that are written through a SAS.
+  ['.z6.blob.storage.azure.net', 'blob'],
 ];
 
 /** The simulated Azure service behind a production host name (lower case, without port), or undefined. */

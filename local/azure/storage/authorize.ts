@@ -1,7 +1,7 @@
 import type { TokenIssuer } from '../identity/tokens.ts';
 import type { AzureDirectory, AzureRequest, StorageAccountView } from '../service.ts';
 import { StorageError } from './errors.ts';
-import type { OperationNeeds, Target } from './operations.ts';
+import type { OperationName, OperationNeeds, Target } from './operations.ts';
 import type { PublicAccess } from './records.ts';
 import { verifySas } from './sas.ts';
 import { verifySharedKey } from './shared-key.ts';
@@ -23,6 +23,7 @@ export interface AuthorizeOptions {
   readonly delegationSecret: Buffer;
   readonly tenantId: string;
   readonly now: number;
+  readonly operation: OperationName;
   /** Public access of the addressed container, undefined when it does not exist. */
   readonly publicAccess: PublicAccess | undefined;
 }
@@ -129,9 +130,11 @@ export function authorize(
   target: Target,
   options: AuthorizeOptions,
 ): StorageCaller {
-  if (account.publicNetworkAccess === 'Disabled' || account.networkDefaultAction === 'Deny') {
-    throw new StorageError('AuthorizationFailure');
+  const onPages = ['Page', 'Properties', 'getBlob'].some((part) => options.operation.includes(part));
+  if (account.isDisk === true && !onPages) {
+    throw new StorageError('NotImplemented', { message: 'The storage of a disk takes page writes and reads only.' });
   }
+  if (!account.callerReaches) throw new StorageError('AuthorizationFailure');
   const header = request.headers['authorization'];
   if (header === undefined) {
     return request.query.has('sig')

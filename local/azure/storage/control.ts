@@ -14,6 +14,9 @@ function endsWithVhdFooter(state: StorageState, id: number, size: number): boole
   );
 }
 
+/** Where the pages of a disk lie in its managed storage. */
+export const diskBlob = { container: 'upload', blob: 'abcd' } as const;
+
 /** What the control plane (ARM) asks of the data plane: containers by management calls, account deletion, image sources. */
 export function createStorageControl(state: StorageState): StorageDataPlane {
   return {
@@ -46,6 +49,24 @@ export function createStorageControl(state: StorageState): StorageDataPlane {
           lastModified: httpDate(modified),
           etag,
         })),
+    createDisk(account, size) {
+      const address = { account, container: diskBlob.container, name: diskBlob.blob };
+      if (state.blobs.find(address) !== undefined) return;
+      const now = state.clock.now();
+      const fresh = { etag: newEtag(now), modified: now };
+      const { container } = address;
+      state.containers.put({
+        account,
+        name: container,
+        publicAccess: 'None',
+        ...fresh,
+        metadata: {},
+        deletedAt: undefined,
+      });
+      const plain = { snapshot: '', sequence: 0, headers: {}, metadata: {}, copy: undefined, lease: undefined };
+      const record = state.blobs.insert({ ...address, ...fresh, ...plain, type: 'PageBlob', size, created: now });
+      state.files.create(record.id, size);
+    },
     deleteAccount(account) {
       for (const id of state.blobs.ofContainer(account, undefined)) discard(state, id);
       for (const record of state.containers.list(account)) state.containers.remove(account, record.name);

@@ -152,7 +152,8 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
     const account = azure.storageAccount(target.account);
     if (account === undefined) throw new UnknownAccount(target.account);
     checkVersion(request);
-    const needs = operations[operationOf(request, target)];
+    const operation = operationOf(request, target);
+    const needs = operations[operation];
     const found = target.container === undefined ? undefined : state.containers.find(target.account, target.container);
     const how: AuthorizeOptions = {
       directory: azure,
@@ -160,6 +161,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
       delegationSecret: secret,
       tenantId: options.tenantId,
       now: options.clock.now(),
+      operation,
       publicAccess: found?.deletedAt === undefined ? found?.publicAccess : undefined,
     };
     return {

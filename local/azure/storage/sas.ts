@@ -189,3 +189,26 @@ export function verifySas(
     responseHeaders,
   };
 }
+
+/** Query of a service SAS for one blob, as the owner of a key would sign it. Times are milliseconds since the epoch. */
+export function signedBlobQuery(
+  target: { readonly account: string; readonly container: string; readonly blob: string },
+  key: string,
+  grant: { readonly permissions: string; readonly from: number; readonly to: number },
+): string {
+  const time = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
+  const query = new URLSearchParams({
+    sv: '2021-12-02',
+    sr: 'b',
+    sp: grant.permissions,
+    st: time(grant.from),
+    se: time(grant.to),
+  });
+  const text = serviceString(
+    canonicalName(target.account, query, { ...target, snapshot: '' }),
+    '',
+    (name) => query.get(name) ?? '',
+  );
+  query.set('sig', signText(key, text));
+  return query.toString();
+}

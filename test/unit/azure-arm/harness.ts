@@ -67,6 +67,7 @@ export function fakeStorage(): FakeStorage {
           lastModified: '2026-01-01T00:00:00Z',
           etag: '"0x1"',
         })),
+    createDisk: () => undefined,
     deleteAccount(account) {
       for (const key of containers.keys()) if (key.startsWith(`${account}/`)) containers.delete(key);
     },

@@ -101,7 +101,7 @@ describe('copy of the base image', () => {
   });
 
   it('keeps its credential and says so when the network refuses', async () => {
-    azureSide.accounts.set(account, accountView(account, { networkDefaultAction: 'Deny' }));
+    azureSide.accounts.set(account, accountView(account, { callerReaches: false }));
     expect(await azure.copy.plan(planOf())).toMatchObject({ status: 'failed', error: { code: 'CAP-3303' } });
   });
 
@@ -127,7 +127,7 @@ describe('copy of the base image', () => {
   });
 
   it('shows no key, SAS or token in what it returns, also when it fails', async () => {
-    azureSide.accounts.set(account, accountView(account, { networkDefaultAction: 'Deny' }));
+    azureSide.accounts.set(account, accountView(account, { callerReaches: false }));
     const failedPlan = await azure.copy.plan(
       planOf({
         image: {

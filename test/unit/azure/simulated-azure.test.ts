@@ -234,7 +234,7 @@ describe('the sample cluster on the simulated Azure', () => {
       image: { vhd: 'https://capstanimages.blob.core.windows.net/images/none.vhd' },
       storage: { account: 'doesnotexist0' },
     });
-    const { facts, checks } = value(await azure.survey(bad));
+    const { facts, checks } = value(await azure.survey(bad, uid));
     expect(facts).toBeUndefined();
     expect(checks.map((check) => [check.id, check.ok ? 'ok' : check.error?.code])).toEqual([
       ['resourceGroup', 'CAP-2001'],

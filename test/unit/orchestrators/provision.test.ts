@@ -53,6 +53,45 @@ describe('the provision', () => {
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   });
 
+  it('writes the disk of the image between the copy and the image, where the request asks for one', () => {
+    const vhd = 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd';
+    const other = shapeOf(samplePlan({ spec: { image: { vhd, through: 'disk' } } }));
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'runPreflight' ? done(other) : done({}))),
+    );
+    const order = [
+      'ensureResource(image):imageDisk',
+      'finishImageCopy',
+      'uploadImageDisk',
+      'ensureResource(image):image',
+    ];
+    const positions = order.map((call) => position(trace.calls, call));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
+  it('makes network, then image, then closes the account, where only the network of the cluster is let in', () => {
+    const facts = { capstanNetwork: { addresses: ['203.0.113.10'] } };
+    const other = shapeOf(samplePlan({ spec: { storage: { networkAccess: 'private' } }, facts }));
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'runPreflight' ? done(other) : done({}))),
+    );
+    const order = [
+      'reportStep(network):done',
+      'reportStep(image):running',
+      'ensureResource(image):privateDnsZoneGroup',
+      'planImageCopy',
+      'ensureResource(image):image',
+      'ensureResource(image):storageClosure',
+      'reportStep(controlPlane):running',
+    ];
+    const positions = order.map((call) => position(trace.calls, call));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
   it('installs add-ons layer by layer', () => {
     const { trace } = runOrchestration('provisionCluster', testRef, activities());
     expect(trace.calls.filter((call) => call.startsWith('ensureAddOn'))).toEqual([
@@ -109,6 +148,51 @@ describe('the provision', () => {
     expect(result).toEqual({ status: 'cancelled' });
     expect(trace.calls).not.toContain('pivotCluster');
     expect(trace.calls.at(-1)).toBe('finishOperation');
+  });
+
+  it('ends a copy that would go on by itself when it is cancelled, before the operation ends', () => {
+    const { trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => (name === 'finishImageCopy' ? { status: 'cancelled' } : done({}))),
+    );
+    const ending = trace.calls.filter((call) => ['abortImageCopy', 'finishOperation'].includes(call));
+    expect(ending).toEqual(['abortImageCopy', 'finishOperation']);
+  });
+
+  it('plans again when somebody takes the name of the storage account, and gives up after three plans', () => {
+    const run = (thefts: number) => {
+      let left = thefts;
+      const taken = failed({ code: 'CAP-3008' as const, message: 'taken' });
+      const { result, trace } = runOrchestration(
+        'provisionCluster',
+        testRef,
+        activities((name, input) =>
+          name === 'ensureResource' && input['key'] === 'storageAccount' && left-- > 0 ? taken : done({}),
+        ),
+      );
+      return [(result as { status: string }).status, trace.calls.filter((call) => call === 'runPreflight').length];
+    };
+    expect([run(0), run(1), run(2), run(3)]).toEqual([
+      ['done', 1],
+      ['done', 2],
+      ['done', 3],
+      ['failed', 3],
+    ]);
+  });
+
+  it.each(['CAP-3305', 'CAP-3309'] as const)('copies again after %s, and gives up after three copies', (code) => {
+    let copies = 0;
+    const { result, trace } = runOrchestration(
+      'provisionCluster',
+      testRef,
+      activities((name) => {
+        if (name === 'finishImageCopy') copies++;
+        return name === 'finishImageCopy' ? failed({ code, message: 'again' }) : done({});
+      }),
+    );
+    expect([copies, result]).toEqual([3, { status: 'failed', error: { code, message: 'again' } }]);
+    expect(trace.calls).not.toContain('abortImageCopy');
   });
 
   it('is deterministic: the same answers give the same calls', () => {

@@ -163,6 +163,34 @@ describe('the second way: the storage service copies', () => {
     expect(scene.fingerprint()).toBe(scene.sourceFingerprint());
   });
 
+  it('is aborted only by the cluster that began it; one that waits for it begins it again', async () => {
+    const scene = await CopyScene.make(world, images.plain);
+    const engine = scene.engine();
+    const other = scene.planOfAnotherCluster();
+    const copy = value(await engine.plan(scene.plan, { method: 'service' }));
+    value(await engine.plan(other, { method: 'service' }));
+    expect(value(await engine.abort(other))).toEqual({ aborted: false });
+    expect(value(await engine.abort(scene.plan))).toEqual({ aborted: true });
+    expect(await engine.finish(other, copy)).toMatchObject({ status: 'failed', error: { code: 'CAP-3309' } });
+    await scene.complete(engine, other);
+    expect(scene.fingerprint()).toBe(scene.sourceFingerprint());
+  });
+
+  it('is asked for by the request, and never taken when the request asks for ranges', async () => {
+    const wish = async (copy: 'service' | 'ranges') => {
+      const scene = await CopyScene.make(world, images.plain);
+      const spec = { ...scene.plan.spec, image: { ...scene.plan.spec.image, copy } };
+      return scene.engine().plan({ ...scene.plan, spec });
+    };
+    expect(value(await wish('service'))).toMatchObject({ method: 'service', slices: [] });
+    await world.fault({
+      ...pagelist,
+      times: 1,
+      action: { kind: 'status', status: 400, code: 'UnsupportedQueryParameter' },
+    });
+    expect(await wish('ranges')).toMatchObject({ status: 'failed', error: { code: 'CAP-2012' } });
+  });
+
   it('is taken when the source cannot list its ranges', async () => {
     await world.fault({
       ...pagelist,

@@ -66,7 +66,7 @@ export function startOperation(
     key: resource.key,
     type: resource.type,
     subscription: subscriptionOf(resource.key),
-    location: locationOf(resource),
+    location: placeOf(world, resource),
     version,
     startedAt: now,
     dueAt: fault?.kind === 'never-ends' ? null : now + (seconds * 1000) / world.clock.timeScale,
@@ -79,6 +79,12 @@ export function startOperation(
   world.store.putOperation(operation);
   world.schedule(operation);
   return operation;
+}
+
+/** Region of a resource; a child that has none of its own is where its parent is. */
+function placeOf(world: World, resource: Resource): string {
+  const parent = world.store.get(resource.key.split('/').slice(0, -2).join('/'));
+  return locationOf(resource) || (parent === undefined ? '' : locationOf(parent));
 }
 
 function failureOf(fault: Extract<FaultAction, { kind: 'operation-fails' }>): JsonObject {

@@ -77,6 +77,8 @@ export function usersOf(world: World, id: string): readonly string[] {
   const wanted = id.toLowerCase();
   return world.store.referrers(wanted).flatMap((key) => {
     const resource = world.store.get(key);
+    // A network rule of an account does not hold its subnet: it goes when the subnet goes.
+    if (resource?.type === 'Microsoft.Storage/storageAccounts') return [];
     return resource === undefined || isInside(key, wanted) ? [] : partsReferringTo(resource, wanted);
   });
 }

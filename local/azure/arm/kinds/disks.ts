@@ -3,6 +3,7 @@ import { ArmError, invalidParameter } from '../engine/errors.ts';
 import { at, type JsonObject, number, object, text } from '../engine/json.ts';
 import type { Kind, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
+import { beginGetAccess, endGetAccess, prepareUpload, removeUpload, uploadOf, uploadState } from './diskUpload.ts';
 import { checkZones, computeName, envelope, without } from './common.ts';
 
 /** The virtual machine that holds a disk. */
@@ -44,6 +45,7 @@ export const disks: Kind = {
         `Disk ${request.name} cannot be made smaller: it has ${before} GiB, ${size} were asked for.`,
       );
     }
+    const upload = request.existing === undefined ? uploadOf(world, request.properties) : undefined;
     const sku = text(object(request.body['sku'])['name']) ?? 'Standard_LRS';
     return {
       body: {
@@ -61,15 +63,22 @@ export const disks: Kind = {
           uniqueId: text(at(request.existing?.body, 'properties', 'uniqueId')) ?? world.random.uuid(),
         },
       },
+      ...(upload === undefined ? {} : { hidden: upload }),
     };
   },
+  accepted: prepareUpload,
+  removed: removeUpload,
+  actions: { begingetaccess: beginGetAccess, endgetaccess: endGetAccess },
   view(world, resource, wire) {
     const holder = holderOf(world, resource);
     const attached: JsonObject = holder === undefined ? {} : { managedBy: holder.id };
     return {
       ...wire,
       ...attached,
-      properties: { ...object(wire['properties']), diskState: holder === undefined ? 'Unattached' : 'Attached' },
+      properties: {
+        ...object(wire['properties']),
+        diskState: uploadState(resource) ?? (holder === undefined ? 'Unattached' : 'Attached'),
+      },
     };
   },
   deletable(world, resource) {

@@ -4,6 +4,7 @@ import { parseResourceId } from '../engine/ids.ts';
 import { at, idOf, type Json, type JsonObject, object, objects, text } from '../engine/json.ts';
 import type { Kind, Profile, World } from '../engine/model.ts';
 import { locationOf } from '../engine/view.ts';
+import { uploadState } from './diskUpload.ts';
 import { computeName, envelope, without } from './common.ts';
 import { findAccount } from './storageAccounts.ts';
 
@@ -40,6 +41,16 @@ function checkVhd(world: World, uri: string, location: string, target: string): 
   }
 }
 
+/** A disk that still waits for its upload has no contents to make an image from. */
+function checkDiskSource(world: World, source: string): void {
+  const disk = world.store.get(source.toLowerCase());
+  const state = disk === undefined ? undefined : uploadState(disk);
+  if (disk === undefined || state === undefined) return;
+  throw new ArmError(409, 'OperationNotAllowed', `Disk ${disk.name} is in state '${state}' and cannot be used yet.`, {
+    target: source,
+  });
+}
+
 /** Microsoft.Compute/images: from a VHD blob, a disk or a snapshot. */
 export const images: Kind = {
   type: 'Microsoft.Compute/images',
@@ -64,7 +75,7 @@ export const images: Kind = {
       );
     } else if (world.store.get(source.toLowerCase()) === undefined) {
       throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.', { target: source });
-    }
+    } else checkDiskSource(world, source);
     return {
       body: {
         ...envelope(request.body),
@@ -160,10 +171,14 @@ export const galleryImages: Kind = {
 };
 
 function checkVersionSource(world: World, properties: JsonObject, location: string): void {
-  const source = idOf(at(properties, 'storageProfile', 'source'));
+  const source =
+    idOf(at(properties, 'storageProfile', 'source')) ?? idOf(at(properties, 'storageProfile', 'osDiskImage', 'source'));
   const uri = text(at(properties, 'storageProfile', 'osDiskImage', 'source', 'uri'));
   if (source !== undefined) {
-    if (world.store.get(source.toLowerCase()) !== undefined) return;
+    if (world.store.get(source.toLowerCase()) !== undefined) {
+      checkDiskSource(world, source);
+      return;
+    }
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.', { target: source });
   }
   if (uri === undefined) {

@@ -5,8 +5,9 @@ import { ArmError, jsonReply } from '../engine/errors.ts';
 import { at, type JsonObject, object, strings, text } from '../engine/json.ts';
 import type { Action, Kind, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
-import { locationOf } from '../engine/view.ts';
+import { locationOf, withProperties } from '../engine/view.ts';
 import { envelope, without } from './common.ts';
+import { callerReaches, endpointConnections, subnetWithoutEndpoint } from './storageNetwork.ts';
 
 const TYPE = 'Microsoft.Storage/storageAccounts';
 
@@ -129,6 +130,16 @@ const regenerateKey: Action = (world, resource, call) => {
   return listKeys(world, next, call);
 };
 
+function checkRules(world: World, properties: JsonObject): void {
+  const subnet = subnetWithoutEndpoint(world, properties);
+  if (subnet === undefined) return;
+  throw new ArmError(
+    400,
+    'NetworkAclsValidationFailure',
+    `Validation of network acls failure: SubnetsHaveNoServiceEndpointsConfigured:Subnets ${subnet.split('/').at(-1) ?? ''} of virtual network ${subnet.split('/').at(-3) ?? ''} do not have ServiceEndpoints for Microsoft.Storage resources configured. Add Microsoft.Storage to subnet's ServiceEndpoints collection before trying to ACL Microsoft.Storage resources to these subnets..`,
+  );
+}
+
 /** Microsoft.Storage/storageAccounts: a new one is 202 + Location until it is there, an existing one 200 at once. */
 export const storageAccounts: Kind = {
   type: TYPE,
@@ -165,6 +176,7 @@ export const storageAccounts: Kind = {
         "The property 'sku' is required: a storage account needs sku.name.",
       );
     const before = object(request.existing?.body['properties']);
+    checkRules(world, request.properties);
     return {
       body: {
         sku: { name: sku, tier: sku.split('_')[0] ?? 'Standard' },
@@ -176,7 +188,8 @@ export const storageAccounts: Kind = {
       ...(request.existing === undefined ? { hidden: { keys: [newKey(world), newKey(world)] } } : {}),
     };
   },
-  patch(_world, resource, body) {
+  patch(world, resource, body) {
+    checkRules(world, object(body['properties']));
     return {
       ...resource.body,
       ...(body['tags'] === undefined ? {} : { tags: body['tags'] }),
@@ -184,12 +197,14 @@ export const storageAccounts: Kind = {
       properties: { ...object(resource.body['properties']), ...settable(object(body['properties'])) },
     };
   },
+  view: (world, resource, wire) =>
+    withProperties(wire, { privateEndpointConnections: endpointConnections(world, resource) }),
   removed: (world, resource) => world.storage.deleteAccount(resource.name),
   actions: { listkeys: listKeys, regeneratekey: regenerateKey },
 };
 
 /** What the data plane needs to know of an account. */
-export function storageAccountView(resource: Resource): StorageAccountView {
+export function storageAccountView(world: World, resource: Resource): StorageAccountView {
   const properties = object(resource.body['properties']);
   const expiration = object(
     object(properties['sasPolicy'])['expirationAction'] === undefined ? undefined : properties['sasPolicy'],
@@ -202,8 +217,7 @@ export function storageAccountView(resource: Resource): StorageAccountView {
     allowSharedKeyAccess: properties['allowSharedKeyAccess'] !== false,
     allowBlobPublicAccess: properties['allowBlobPublicAccess'] === true,
     minimumTlsVersion: text(properties['minimumTlsVersion']) ?? 'TLS1_2',
-    publicNetworkAccess: properties['publicNetworkAccess'] === 'Disabled' ? 'Disabled' : 'Enabled',
-    networkDefaultAction: text(at(properties, 'networkAcls', 'defaultAction')) === 'Deny' ? 'Deny' : 'Allow',
+    callerReaches: callerReaches(world, resource),
     sasExpirationAction: action === 'Log' || action === 'Block' ? action : undefined,
     sasExpirationPeriod: text(object(properties['sasPolicy'])['sasExpirationPeriod']),
     keys: strings(resource.hidden['keys']),

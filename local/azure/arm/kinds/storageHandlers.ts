@@ -1,12 +1,12 @@
 import { checkLocks } from '../engine/governance.ts';
 import { ArmError, emptyReply, jsonReply, resourceNotFound } from '../engine/errors.ts';
-import { type JsonObject, object, text } from '../engine/json.ts';
+import { at, type JsonObject, object, text } from '../engine/json.ts';
 import type { World } from '../engine/model.ts';
 import { pageReply } from '../engine/paging.ts';
 import type { Address } from '../engine/routes.ts';
 import type { Resource } from '../engine/store.ts';
 import type { Handlers } from './handlers.ts';
-import { accountNameError, findAccount, storageAccounts, storageAccountView } from './storageAccounts.ts';
+import { accountNameError, findAccount, storageAccounts } from './storageAccounts.ts';
 
 const ACCOUNT = '/subscriptions/{}/resourcegroups/{}/providers/microsoft.storage/storageaccounts/{}';
 const SERVICE = `${ACCOUNT}/blobservices/{}`;
@@ -65,7 +65,7 @@ function publicAccess(account: Resource, value: string | undefined): 'None' | 'B
       'InvalidValuesForRequestParameters',
       'Values for request parameters are invalid: publicAccess.',
     );
-  if (storageAccountView(account).allowBlobPublicAccess) return value;
+  if (at(account.body, 'properties', 'allowBlobPublicAccess') === true) return value;
   throw new ArmError(409, 'PublicAccessNotPermitted', 'Public access is not permitted on this storage account.');
 }
 
