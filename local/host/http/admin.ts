@@ -8,6 +8,8 @@ export interface AdminState {
   readonly routes: readonly HttpRoute[];
   readonly folder: string;
   readonly startedAt: number;
+  /** True when the setting AzureWebJobsDisableHomepage is on: `/` is answered with 204. */
+  readonly hidesHomePage: boolean;
   readonly hostKeys: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -64,7 +66,10 @@ export function adminDocument(path: string, origin: string, state: AdminState): 
         keys: state.hostKeys.map(({ name, value }) => ({ name, value })),
         links: [{ rel: 'self', href: `${origin}/admin/host/keys` }],
       };
-    default:
-      return undefined;
+    default: {
+      const name = /^\/admin\/functions\/([^/]+)$/i.exec(path.replace(/\/$/, ''))?.[1]?.toLowerCase();
+      const fn = state.functions.find((item) => item.name.toLowerCase() === name);
+      return fn && functionDocument(fn, state, origin);
+    }
   }
 }
