@@ -165,7 +165,7 @@ export function sendFunctionResult(response: ServerResponse, returned: TypedData
   const body = bodyBytes(http.body);
   if (!canBeSent(http, status, body.length)) return sendEmpty(response, 500);
   for (const [name, value] of Object.entries(http.headers ?? {}))
-    response.setHeader(CANONICAL.get(name) ?? name, value);
+    if (name !== 'content-type' || value !== '') response.setHeader(CANONICAL.get(name) ?? name, value);
   for (const cookie of http.cookies ?? []) response.appendHeader('Set-Cookie', cookieText(cookie));
   if (status === 204 || status === 304 || body.length === 0) {
     if (status === 204 || status === 304) response.removeHeader('Content-Type');

@@ -53,13 +53,17 @@ const REQUEST_LINE = 8192;
 const HEADER_BYTES = 32_768;
 const HEADER_COUNT = 100;
 const KEEP_ALIVE_MS = 130_000;
-/** What Node's parser refuses, by its code; everything else is 400. */
-const REFUSED: Readonly<Record<string, string>> = {
+/** Status line for what Node's parser refuses. */
+function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
   // A method that Node does not know is 404: no function can have one.
-  HPE_INVALID_METHOD: '404 Not Found',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
+  const isRequest = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(
+    rawPacket?.toString('latin1') ?? '',
+  );
+  return code === 'HPE_INVALID_METHOD' && isRequest ? '404 Not Found' : '400 Bad Request';
+}
+
 const LOCAL_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 const HOME_PAGE =
   '<!DOCTYPE html><html><head><title>Functions host</title></head><body><h1>Your function app is up and running</h1></body></html>';
@@ -89,8 +93,10 @@ function sendPing(response: ServerResponse): void {
   sendEmpty(response, 200);
 }
 
-/** Status for a request that goes beyond the limits of Kestrel. */
-function beyondLimits({ url = '', method = '', rawHeaders }: IncomingMessage): number | undefined {
+/** Status for a request that Kestrel refuses: without a name or with two, or beyond its limits. */
+function refusedStatus({ url = '', method = '', rawHeaders, httpVersion }: IncomingMessage): number | undefined {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return 400;
   if (method.length + url.length + ' HTTP/1.1\r\n'.length + 1 > REQUEST_LINE) return 414;
   const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
   return bytes > HEADER_BYTES || rawHeaders.length / 2 > HEADER_COUNT ? 431 : undefined;
@@ -112,7 +118,11 @@ export class HttpServer {
   constructor(log: Log, allowedNames: readonly string[]) {
     this.#log = log;
     this.#names = new Set([...LOCAL_NAMES, ...allowedNames.map((name) => name.toLowerCase())]);
-    this.#server = http.createServer({ maxHeaderSize: 4 * HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS });
+    this.#server = http.createServer({
+      maxHeaderSize: 4 * HEADER_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requireHostHeader: false,
+    });
     this.#server.maxHeadersCount = 0;
     const take = (request: IncomingMessage, response: ServerResponse): void => {
       this.#open.add(response);
@@ -129,9 +139,7 @@ export class HttpServer {
       if (!socket.writable) socket.destroy();
       else socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\nServer: Kestrel\r\n\r\n`);
     };
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
-      refuseRaw(socket, REFUSED[error.code ?? ''] ?? '400 Bad Request'),
-    );
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(socket, refusal(error)));
     this.#server.on('connect', (_request, socket: Socket) => refuseRaw(socket, '404 Not Found'));
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -235,7 +243,7 @@ export class HttpServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#stopping) response.setHeader('Connection', 'close');
-    const refused = beyondLimits(request);
+    const refused = refusedStatus(request);
     if (refused !== undefined) {
       request.resume();
       response.shouldKeepAlive = false;
@@ -318,9 +326,9 @@ export class HttpServer {
     }
     const body = await readBody(request);
     if (body.length > 0 && request.headers['transfer-encoding'] !== undefined) this.#warnChunked(route.fn.name);
+    const input = { triggerData: toHttpData(request, target, body, params), extraInputs, caller };
     let result: InvocationResponse;
     try {
-      const input = { triggerData: toHttpData(request, target, body, params), extraInputs, caller };
       result = await handlers.invoker.invoke(route.fn, input);
     } catch {
       // Logged by the invoker; the caller learns nothing, as on the real host.
