@@ -72,12 +72,12 @@ export function leaveOut(
   for (const [key, fn] of app.functions) {
     const disabled = settings[`AzureWebJobs.${fn.name}.Disabled`] ?? settings[`AzureWebJobs_${fn.name}_Disabled`] ?? '';
     const isValid = FUNCTION_NAME.test(fn.name) && key !== 'host';
-    const isOff = /^(1|true)$/i.test(disabled) || only?.includes(key) === false;
-    if (isValid && !isOff) continue;
+    const isListed = only?.includes(key) !== false;
+    if (isValid && isListed && !/^(1|true)$/i.test(disabled)) continue;
     app.functions.delete(key);
-    const [level, message] = isValid
-      ? (['warning', `Function '${fn.name}' is disabled by a setting.`] as const)
-      : (['error', `The '${fn.name}' function is in error: '${fn.name}' is not a valid function name.`] as const);
-    log.write({ level, category: 'Host', message });
+    const message = !isValid
+      ? `The '${fn.name}' function is in error: '${fn.name}' is not a valid function name.`
+      : `Function '${fn.name}' is disabled ${isListed ? 'by a setting' : "because 'functions' in host.json does not list it"}.`;
+    log.write({ level: isValid ? 'warning' : 'error', category: 'Host', message });
   }
 }

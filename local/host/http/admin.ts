@@ -1,5 +1,6 @@
 /** The part of the host's own administration API that Core Tools and tests use (host-recordings, http-auth). */
 import type { RegisteredFunction } from '../core/function-app.ts';
+import { HOST_VERSION } from '../core/protocol.ts';
 import type { HttpRoute } from './routes.ts';
 
 /** What the answers are made of. */
@@ -49,8 +50,8 @@ export function adminDocument(path: string, origin: string, state: AdminState): 
       return {
         id: 'functions-host',
         state: 'Running',
-        version: '4.1048.200.0',
-        versionDetails: '4.1048.200',
+        version: `${HOST_VERSION}.0`,
+        versionDetails: HOST_VERSION,
         platformVersion: '',
         instanceId: '',
         computerName: '',

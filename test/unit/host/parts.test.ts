@@ -7,12 +7,19 @@ import { timeSpanText } from '../../../local/host/core/invocation.ts';
 import { createLog, type LogRecord } from '../../../local/host/core/log.ts';
 import { retryDelay } from '../../../local/host/core/retry.ts';
 import { customStatusError } from '../../../local/host/durable/failures.ts';
-import { DataFolderError, lockDataFolder } from '../../../local/host/durable/lock.ts';
+import { lockDataFolder } from '../../../local/host/durable/lock.ts';
+import { DataFolderError } from '../../../local/host/folders.ts';
 import { DurableStore } from '../../../local/host/durable/store.ts';
 import { compareVersions, judgeVersion } from '../../../local/host/durable/versions.ts';
 import { readTarget } from '../../../local/host/http/target.ts';
 import { compileTemplate, TemplateError } from '../../../local/host/http/template.ts';
-import { decodeMessage, encodeMessage, messageText, outputMessages, queueMetadata } from '../../../local/host/queue/text.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  messageText,
+  outputMessages,
+  queueMetadata,
+} from '../../../local/host/queue/text.ts';
 import { parseSchedule, ScheduleError } from '../../../local/host/timer/schedule.ts';
 import { temporaryFolder } from './support.ts';
 
