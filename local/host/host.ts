@@ -237,6 +237,7 @@ function serve(
 /** Opens the port, or takes the connections that another process hands over. */
 async function openPort(server: HttpServer, options: HostOptions): Promise<number> {
   if (!options.connections) return server.listen(options.port);
+  server.expectConnections();
   options.connections((socket) => server.accept(socket));
   return options.port;
 }

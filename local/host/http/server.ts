@@ -53,6 +53,7 @@ const REQUEST_LINE = 8192;
 const HEADER_BYTES = 32_768;
 const HEADER_COUNT = 100;
 const KEEP_ALIVE_MS = 130_000;
+const HEADERS_MS = 30_000;
 /** Status line for what Node's parser refuses. */
 function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
   if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
@@ -121,6 +122,8 @@ export class HttpServer {
     this.#server = http.createServer({
       maxHeaderSize: 4 * HEADER_BYTES,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: HEADERS_MS / 6,
       requireHostHeader: false,
     });
     this.#server.maxHeadersCount = 0;
@@ -166,6 +169,11 @@ export class HttpServer {
         resolve(typeof address === 'object' && address ? address.port : port);
       });
     });
+  }
+
+  /** Connections will come from another process. Node looks after slow ones only from this event on. */
+  expectConnections(): void {
+    this.#server.emit('listening');
   }
 
   /** Takes over a connection that another process has accepted. */
@@ -214,6 +222,8 @@ export class HttpServer {
         response.shouldKeepAlive = false;
         return sendEmpty(response, 400);
       }
+      // A caller that has hung up wants no answer.
+      if (request.destroyed && !request.complete) return;
       if (!(error instanceof FunctionTimeoutError) && !(error instanceof BodyTooLargeError)) {
         this.#log.write({
           level: 'error',

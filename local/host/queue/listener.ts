@@ -134,19 +134,13 @@ export class QueueListener {
         numberOfMessages: settings.batchSize,
         visibilityTimeout: LEASE_SECONDS,
       });
-      if (this.#unreachable) {
-        this.#unreachable = false;
-        log.write({
-          level: 'warning',
-          category: 'Host.Queue',
-          message: `Queue '${queue.name}' of function '${fn.name}' can be read again.`,
-        });
-      }
+      this.#reached();
       return answer.receivedMessageItems;
     } catch (error) {
       this.#pollMs = settings.maxPollingIntervalMs;
       // A queue that does not exist yet is waited for; an unreachable storage account is reported once.
-      if (statusOf(error) !== 404 && !this.#unreachable && !this.#paused) {
+      if (statusOf(error) === 404) this.#reached();
+      else if (!this.#unreachable && !this.#paused) {
         this.#unreachable = true;
         const reason = error instanceof Error ? error.message : String(error);
         log.write({
@@ -157,6 +151,16 @@ export class QueueListener {
       }
       return [];
     }
+  }
+
+  #reached(): void {
+    if (!this.#unreachable) return;
+    this.#unreachable = false;
+    this.#options.log.write({
+      level: 'warning',
+      category: 'Host.Queue',
+      message: `Queue '${this.queueName}' of function '${this.#options.fn.name}' can be reached again.`,
+    });
   }
 
   async #process(message: DequeuedMessageItem): Promise<void> {

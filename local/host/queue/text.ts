@@ -65,7 +65,8 @@ export function queueMetadata(message: MessageFacts, text: string): Record<strin
 export function outputMessages(data: TypedData | null | undefined): (string | Buffer)[] {
   if (data === null || data === undefined) return [];
   if (data.bytes) return [Buffer.from(data.bytes)];
-  if (typeof data.int === 'number') return [Number.isSafeInteger(data.int) ? String(data.int) : doubleText(data.int)];
+  // A whole number crosses the wire with 64 bits.
+  if (typeof data.int === 'number') return [String(BigInt.asIntN(64, BigInt(data.int)))];
   if (typeof data.double === 'number') return [doubleText(data.double)];
   // The library's own JSON is read without dates; a text of the app with them.
   const dates = data.json === undefined;
