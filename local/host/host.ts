@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { applySettings, readLocalSettings, type LocalSettings } from './config/settings.ts';
-import { readHostJson, type HostConfig } from './config/host-json.ts';
+import { HostConfigError, readHostJson, type HostConfig } from './config/host-json.ts';
 import { FunctionApp, type RegisteredFunction } from './core/function-app.ts';
 import { Invoker } from './core/invocation.ts';
 import { createLog, DEFAULT_LOG_LEVELS, type Log, type LogLevels, type LogSink } from './core/log.ts';

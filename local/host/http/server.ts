@@ -452,8 +452,8 @@ function handInput(body: string): { readonly text: string | null } | undefined {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const input: unknown = Object.entries(value).find(([name]) => name.toLowerCase() === 'input')?.[1] ?? null;
-  if (typeof input === 'object') return input === null ? { text: null } : undefined;
-  return { text: String(input) };
+  if (input === null || typeof input === 'string') return { text: input };
+  return typeof input === 'object' ? undefined : { text: JSON.stringify(input) };
 }
 
 const TRACE_PARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

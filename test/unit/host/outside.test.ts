@@ -15,7 +15,7 @@ interface Started {
   readonly host: Host;
   readonly log: LogRecord[];
   /** Sends a request as it is given, lines divided by `|`, and gives the whole answer without its date. */
-  send(head: string, body?: string): Promise<string>;
+  readonly send: (head: string, body?: string) => Promise<string>;
 }
 
 async function started(main: string, hostJson: object = {}, options: Partial<HostOptions> = {}): Promise<Started> {
@@ -132,7 +132,8 @@ describe('limits on requests', () => {
       { extensions: { http } },
     );
     const answers = await Promise.all([1, 2, 3].map(async () => send(get('/v1/slow'))));
-    expect(answers.map(status).sort()).toEqual([200, 200, 429]);
+    expect(answers.map(status).filter((code) => code === 200)).toHaveLength(2);
+    expect(answers.map(status)).toContain(429);
     for (const answer of answers)
       expect(answer).toContain(status(answer) === 200 ? 'at once 1' : 'X-FUNCTION-SCALEOUT: 1');
   });
@@ -200,7 +201,10 @@ describe('cross-origin requests', () => {
     });
     const host = await createHost({ app, port: 0, data: temporaryFolder(), settings: {} });
     hosts.push(host);
-    const ask = async (origin: string, init: RequestInit = {}): Promise<string[]> => {
+    const ask = async (
+      origin: string,
+      init: { method?: string; headers?: Record<string, string> } = {},
+    ): Promise<string[]> => {
       const answer = await fetch(`http://127.0.0.1:${host.port}/api/ok`, {
         ...init,
         headers: { origin, ...init.headers },
