@@ -286,9 +286,9 @@ async function startParts(parts: Parts): Promise<void> {
 export async function createHost(options: HostOptions): Promise<Host> {
   const folder = path.resolve(options.app);
   const settings = options.settings ?? process.env;
-  const config = readHostJson(folder);
   const local = readLocalSettings(folder);
   applySettings(folder, local, settings);
+  const config = readHostJson(folder, settings);
   const log = createLog(options.log ?? (() => {}), {
     ...DEFAULT_LOG_LEVELS,
     ...levelsOf(config),

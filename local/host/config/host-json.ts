@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { LogLevel } from '../core/protocol.ts';
 import { LOG_LEVELS } from '../core/protocol.ts';
 import { parseConfiguration } from './json-file.ts';
+import { withOverrides } from './overrides.ts';
 
 /** A host.json, or a setting, that the host cannot work with. */
 export class HostConfigError extends Error {
@@ -246,8 +247,8 @@ export function parseHostJson(given: unknown): HostConfig {
   };
 }
 
-/** Reads the host.json of an app folder. Throws HostConfigError. */
-export function readHostJson(folder: string): HostConfig {
+/** Reads the host.json of an app folder; settings of the environment come first. Throws HostConfigError. */
+export function readHostJson(folder: string, environment: NodeJS.ProcessEnv): HostConfig {
   const file = path.join(folder, 'host.json');
   let text: string;
   try {
@@ -266,5 +267,5 @@ export function readHostJson(folder: string): HostConfig {
       cause: error,
     });
   }
-  return parseHostJson(content);
+  return parseHostJson(withOverrides(content, environment));
 }

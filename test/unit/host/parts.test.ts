@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseHostJson, parseTimeSpan } from '../../../local/host/config/host-json.ts';
 import { parseConfiguration } from '../../../local/host/config/json-file.ts';
+import { withOverrides } from '../../../local/host/config/overrides.ts';
 import { timeSpanText } from '../../../local/host/core/invocation.ts';
 import { bindingData } from '../../../local/host/core/json-text.ts';
 import { createLog, type LogRecord } from '../../../local/host/core/log.ts';
@@ -156,6 +157,18 @@ describe('host.json', () => {
       queues: { batchSize: 3 },
       warnings: [],
     });
+  });
+
+  test('gives way to settings AzureFunctionsJobHost__*', () => {
+    const content = withOverrides(
+      { version: '2.0', Extensions: { http: { routePrefix: 'api' } } },
+      {
+        AzureFunctionsJobHost__extensions__http__routePrefix: '1',
+        AzureFunctionsJobHost__extensions__queues__batchSize: '4',
+        Other__extensions__queues__batchSize: '5',
+      },
+    );
+    expect(parseHostJson(content)).toMatchObject({ routePrefix: '1', queues: { batchSize: 4 } });
   });
 
   test('time spans are read and written the .NET way', () => {
