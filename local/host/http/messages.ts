@@ -13,11 +13,19 @@ export class BodyTooLargeError extends Error {
 
 /** Reads a body completely. Throws BodyTooLargeError. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = (): never => {
+    throw new BodyTooLargeError(`The request body is larger than ${MAX_BODY_BYTES} bytes.`);
+  };
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+    // Taken and thrown away: a caller who is still sending would not see the answer otherwise.
+    request.resume();
+    return tooLarge();
+  }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new BodyTooLargeError(`The request body is larger than ${MAX_BODY_BYTES} bytes.`);
+    if (size > MAX_BODY_BYTES) tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

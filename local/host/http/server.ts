@@ -223,8 +223,9 @@ export class HttpServer {
         return sendEmpty(response, 400);
       }
       // A caller that has hung up wants no answer.
-      if (request.destroyed && !request.complete) return;
-      if (!(error instanceof FunctionTimeoutError) && !(error instanceof BodyTooLargeError)) {
+      const isTooLarge = error instanceof BodyTooLargeError;
+      if (request.destroyed && !request.complete && !isTooLarge) return;
+      if (!(error instanceof FunctionTimeoutError) && !isTooLarge) {
         this.#log.write({
           level: 'error',
           category: 'Host.Http',
