@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { LogLevel } from './core/protocol.ts';
+import { HOST_VERSION, type LogLevel } from './core/protocol.ts';
 
 /** The command line of the host. */
 export interface Arguments {
@@ -31,7 +31,14 @@ usage: capstan-host <app folder> [options]
   --strict                replays every finished orchestration once more and compares; differences: exit code 1
   --faithful-timers       durable timers fire up to a second early, as on Azure Storage
   --retention DURATION    purge ended instances older than e.g. 90m, 12h, 7d (default: keep them)
-  --in-process            no supervisor: a crash of the app ends the host`;
+  --in-process            no supervisor: a crash of the app ends the host
+  --version               the version of the Functions host that this one follows
+  --help                  this text`;
+
+/** The command line asks for a text rather than a host. */
+export class TextRequest extends Error {
+  override readonly name = 'TextRequest';
+}
 
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'information', 'warning', 'error', 'critical', 'none'];
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -50,11 +57,22 @@ function duration(text: string | undefined): number | undefined {
   return Number(match[1]) * unit;
 }
 
-/** Reads the command line (without node and script). Throws an Error with the reason, or with the usage text. */
+type Values = Parameters<typeof parseArgs>[0];
+
+function parse<T extends NonNullable<Values>>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('. ');
+    throw new Error(`${reason}. --help lists the options.`, { cause: error });
+  }
+}
+
+/** Reads the command line (without node and script). Throws a TextRequest for --help and --version, else an Error with the reason. */
 export function readArguments(args: readonly string[], env: NodeJS.ProcessEnv): Arguments {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parse({
     args: [...args],
     allowPositionals: true,
     options: {
@@ -67,11 +85,18 @@ export function readArguments(args: readonly string[], env: NodeJS.ProcessEnv): 
       strict: flag,
       'faithful-timers': flag,
       'in-process': flag,
+      version: flag,
       help: { type: 'boolean', short: 'h' },
     },
   });
   const [app, ...more] = positionals;
-  if (values.help === true || app === undefined || more.length > 0) throw new Error(USAGE);
+  if (values.help === true) throw new TextRequest(USAGE);
+  if (values.version === true)
+    throw new TextRequest(`capstan-host, after Azure Functions host ${HOST_VERSION}; Node ${process.version}`);
+  if (app === undefined || more.length > 0)
+    throw new Error(
+      `${app === undefined ? 'The folder of an app is missing' : `One app at a time, not also '${more[0]}'`}.\n\n${USAGE}`,
+    );
   const port = Number(values.port ?? 7071);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port must be a number from 0 to 65535, not '${values.port}'.`);

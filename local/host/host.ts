@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import path from 'node:path';
-import { applySettings } from './config/settings.ts';
+import { applySettings, readLocalSettings, type LocalSettings } from './config/settings.ts';
 import { HostConfigError, readHostJson, type HostConfig } from './config/host-json.ts';
 import { FunctionApp, type RegisteredFunction } from './core/function-app.ts';
 import { Invoker } from './core/invocation.ts';
@@ -27,7 +27,7 @@ import { HttpServer } from './http/server.ts';
 import { observe } from './observe.ts';
 import { QueueService } from './queue/service.ts';
 import { TimerService } from './timer/service.ts';
-import { checkTriggers, describeFunctions, type FunctionDescription } from './triggers.ts';
+import { checkTriggers, describeFunctions, leaveOut, type FunctionDescription } from './triggers.ts';
 
 /** Options of {@link createHost}. */
 export interface HostOptions {
@@ -54,6 +54,8 @@ export interface HostOptions {
   readonly retentionMs?: number | undefined;
   /** Where connections come from when another process listens on `port`; called once with the function that takes them. */
   readonly connections?: (take: (socket: Socket) => void) => void;
+  /** True for a new worker process of a host that goes on: `runOnStartup` timers do not run again. */
+  readonly restarted?: boolean;
   /** A function has exceeded functionTimeout; its code may still be running. */
   readonly onTimeout?: () => void;
 }
@@ -119,16 +121,6 @@ async function loadApp(app: FunctionApp, log: Log): Promise<void> {
   }
 }
 
-/** Takes out the functions that a setting `AzureWebJobs.<name>.Disabled` switches off (host-recordings, load-errors). */
-function leaveOutDisabled(app: FunctionApp, settings: NodeJS.ProcessEnv, log: Log): void {
-  for (const [key, fn] of app.functions) {
-    const disabled = settings[`AzureWebJobs.${fn.name}.Disabled`] ?? settings[`AzureWebJobs_${fn.name}_Disabled`] ?? '';
-    if (!/^(1|true)$/i.test(disabled)) continue;
-    app.functions.delete(key);
-    log.write({ level: 'warning', category: 'Host', message: `Function '${fn.name}' is disabled by a setting.` });
-  }
-}
-
 interface Parts {
   readonly app: FunctionApp;
   readonly invoker: Invoker;
@@ -177,15 +169,40 @@ function assemble(
   );
   const queues = new QueueService({ app, invoker, settings, config: config.queues, log, clientInputs });
   invoker.afterInvocation = async (fn, response) => queues.writeOutputs(fn, response);
-  const timers = new TimerService({ app, invoker, settings, store, log, clientInputs });
+  const timers = new TimerService({
+    app,
+    invoker,
+    settings,
+    store,
+    log,
+    clientInputs,
+    restarted: options.restarted === true,
+  });
   const retention = new Retention(engine, options.retentionMs, log);
   return { app, invoker, engine, queues, timers, retention };
+}
+
+/** Calls a queue or timer function outside of its trigger; what comes of it is only logged. */
+function callByHand(parts: Parts, log: Log, fn: RegisteredFunction, input: string | null): void {
+  const type = fn.trigger.type.toLowerCase();
+  const call = async (): Promise<void> => {
+    if (type === 'timertrigger') return parts.timers.call(fn);
+    if (type === 'queuetrigger' && input !== null) return parts.queues.call(fn, input);
+    throw new Error(`a function with ${fn.trigger.type} cannot be called by hand with this input`);
+  };
+  call().catch((error: unknown) =>
+    log.write({
+      level: 'error',
+      category: 'Host',
+      message: `The call of '${fn.name}' by hand failed: ${error instanceof Error ? error.message : String(error)}`,
+    }),
+  );
 }
 
 /** Connects the HTTP side: functions, management API, keys, streaming and doors. */
 function serve(
   server: HttpServer,
-  options: HostOptions,
+  { options, config, local, log }: { options: HostOptions; config: HostConfig; local: LocalSettings; log: Log },
   parts: Parts,
   routes: HttpRoute[],
   addresses: ManagementAddresses,
@@ -201,12 +218,17 @@ function serve(
     extraInputs: (fn) => parts.queues.inputs(fn),
     observe: async (name, query) => observe(name, query, parts),
     keys,
+    call: (fn, input) => callByHand(parts, log, fn, input),
+    customHeaders: config.customHeaders,
+    limits: config.limits,
+    cors: local.cors,
     stream: app.httpUri === undefined ? undefined : { target: app.httpUri, idleMs: seconds * 1000 },
     admin: {
       functions: [...app.functions.values()],
       routes,
       folder: app.folder,
       startedAt: Date.now(),
+      hidesHomePage: /^(1|true)$/i.test(settings['AzureWebJobsDisableHomepage'] ?? ''),
       hostKeys: keys?.hostKeys ?? [{ name: 'default', value: 'not-checked' }],
     },
   });
@@ -215,6 +237,7 @@ function serve(
 /** Opens the port, or takes the connections that another process hands over. */
 async function openPort(server: HttpServer, options: HostOptions): Promise<number> {
   if (!options.connections) return server.listen(options.port);
+  server.expectConnections();
   options.connections((socket) => server.accept(socket));
   return options.port;
 }
@@ -228,15 +251,44 @@ function openKeys(options: HostOptions, app: FunctionApp): Keys | undefined {
   );
 }
 
+/** The routes of the app; undefined when the real host would not run with it, which is logged with the reason. */
+function routesOf(app: FunctionApp, config: HostConfig, log: Log): HttpRoute[] | undefined {
+  const fatal = (reason: string): undefined => {
+    const message = `${reason} Like the real host, this one answers 503 to every request and runs no function until that is mended.`;
+    log.write({ level: 'critical', category: 'Host', message });
+    return undefined;
+  };
+  const { namesakes } = app;
+  if (namesakes)
+    return fatal(
+      `The functions '${namesakes[0]}' and '${namesakes[1]}' differ in upper and lower case only. Rename one.`,
+    );
+  try {
+    return buildRoutes(app, config.routePrefix, log);
+  } catch (error) {
+    if (error instanceof RouteFatalError) return fatal(error.message);
+    throw error;
+  }
+}
+
+async function startParts(parts: Parts): Promise<void> {
+  await parts.queues.start();
+  parts.timers.start();
+  parts.engine.start();
+  parts.retention.start();
+}
+
 /**
  * Starts a host. Throws HostConfigError (host.json, triggers), DataFolderError (folder in use or damaged) or an Error for a
- * port in use; nothing keeps running then. An app that does not load leaves a running host without functions.
+ * port in use; nothing keeps running then. An app that does not load leaves a running host without functions; one that the
+ * real host cannot run leaves a host that answers 503.
  */
 export async function createHost(options: HostOptions): Promise<Host> {
   const folder = path.resolve(options.app);
   const settings = options.settings ?? process.env;
-  const config = readHostJson(folder);
-  applySettings(folder, settings);
+  const local = readLocalSettings(folder);
+  applySettings(folder, local, settings);
+  const config = readHostJson(folder, settings);
   const log = createLog(options.log ?? (() => {}), {
     ...DEFAULT_LOG_LEVELS,
     ...levelsOf(config),
@@ -255,7 +307,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     settings['WEBSITE_HOSTNAME'] = `127.0.0.1:${port}`;
     const app = new FunctionApp(folder, log);
     await loadApp(app, log);
-    leaveOutDisabled(app, settings, log);
+    leaveOut(app, config.functions, settings, log);
     checkTriggers(app);
     const keys = openKeys(options, app);
     const addresses = {
@@ -264,15 +316,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
       systemKey: keys?.systemKey ?? SYSTEM_KEY,
     };
     const parts = assemble(options, config, log, app, store, addresses);
-    const routes = buildRoutes(app, config.routePrefix, log);
-    serve(server, options, parts, routes, addresses, keys);
-    await parts.queues.start();
-    parts.timers.start();
-    parts.engine.start();
-    parts.retention.start();
+    const routes = routesOf(app, config, log);
+    if (routes) {
+      serve(server, { options, config, local, log }, parts, routes, addresses, keys);
+      await startParts(parts);
+    }
     return {
       port,
-      functions: describeFunctions(app, routes, port),
+      functions: routes ? describeFunctions(app, routes, port) : [],
       config,
       engine: parts.engine,
       store,
@@ -285,7 +336,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     server.close();
     store?.close();
     lock.release();
-    throw error instanceof RouteFatalError ? new HostConfigError(error.message) : error;
+    throw error;
   }
 }
 

@@ -1,7 +1,8 @@
 /** Runs a built Functions app in the foreground; see `--help`. */
 import path from 'node:path';
-import { readArguments } from './arguments.ts';
+import { readArguments, TextRequest } from './arguments.ts';
 import type { LogRecord } from './core/log.ts';
+import { checkAppFolder, makeDataFolder } from './folders.ts';
 import { Supervisor, WORKER_VARIABLE } from './supervisor.ts';
 
 function write({ level, category, message }: LogRecord): void {
@@ -18,6 +19,9 @@ async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2), process.env);
   const isWorker = process.env[WORKER_VARIABLE] === '1' && process.send !== undefined;
   delete process.env[WORKER_VARIABLE];
+  checkAppFolder(args.app);
+  // Node's own cache hangs on a folder that cannot be made.
+  makeDataFolder(args.data);
   // The supervisor needs none of the rest.
   if (isWorker) return (await import('./worker.ts')).runAsWorker(args, output);
   if (args.inProcess) return (await import('./worker.ts')).runAlone(args, output);
@@ -31,6 +35,10 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
+  if (error instanceof TextRequest) {
+    console.log(error.message);
+    return;
+  }
   console.error(error instanceof Error ? error.message : String(error));
   process.exit(1);
 });

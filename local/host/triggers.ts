@@ -1,5 +1,6 @@
 import { HostConfigError } from './config/host-json.ts';
 import type { FunctionApp } from './core/function-app.ts';
+import type { Log } from './core/log.ts';
 import type { HttpRoute } from './http/routes.ts';
 
 /** One line of the function list. */
@@ -17,6 +18,8 @@ const SUPPORTED = new Set([
   'orchestrationtrigger',
   'activitytrigger',
   'entitytrigger',
+  // Accepted and never called: there is nothing to warm up on one machine.
+  'warmuptrigger',
 ]);
 const SUPPORTED_INPUTS = new Set(['durableclient', 'orchestrationclient']);
 const SUPPORTED_OUTPUTS = new Set(['http', 'queue']);
@@ -51,4 +54,30 @@ export function describeFunctions(app: FunctionApp, routes: readonly HttpRoute[]
     return { name: fn.name, trigger: trigger.type, detail: url || text('queueName') || text('schedule') };
   });
   return list.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+}
+
+/** Names that the real host accepts (host-recordings, load-errors). */
+const FUNCTION_NAME = /^[a-z][a-z0-9_-]{0,127}$/i;
+
+/**
+ * Takes out the functions that do not run: those with an impossible name, those that a setting `AzureWebJobs.<name>.Disabled`
+ * switches off, and those that `functions` in host.json does not list (host-recordings, load-errors).
+ */
+export function leaveOut(
+  app: FunctionApp,
+  only: readonly string[] | undefined,
+  settings: NodeJS.ProcessEnv,
+  log: Log,
+): void {
+  for (const [key, fn] of app.functions) {
+    const disabled = settings[`AzureWebJobs.${fn.name}.Disabled`] ?? settings[`AzureWebJobs_${fn.name}_Disabled`] ?? '';
+    const isValid = FUNCTION_NAME.test(fn.name) && key !== 'host';
+    const isListed = only?.includes(key) !== false;
+    if (isValid && isListed && !/^(1|true)$/i.test(disabled)) continue;
+    app.functions.delete(key);
+    const message = !isValid
+      ? `The '${fn.name}' function is in error: '${fn.name}' is not a valid function name.`
+      : `Function '${fn.name}' is disabled ${isListed ? 'by a setting' : "because 'functions' in host.json does not list it"}.`;
+    log.write({ level: isValid ? 'warning' : 'error', category: 'Host', message });
+  }
 }

@@ -113,6 +113,7 @@ export async function runAsWorker(args: Arguments, { say, print }: Output): Prom
   host = await createHost({
     ...optionsOf(args, say),
     port,
+    restarted,
     connections: (take) => (deliver = take),
     onTimeout: leave,
   });

@@ -4,21 +4,35 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { LogLevel } from '../core/protocol.ts';
 import { LOG_LEVELS } from '../core/protocol.ts';
+import { parseConfiguration } from './json-file.ts';
+import { withOverrides } from './overrides.ts';
 
 /** A host.json, or a setting, that the host cannot work with. */
 export class HostConfigError extends Error {
   override readonly name = 'HostConfigError';
 }
 
-/** Milliseconds of a .NET TimeSpan text: `hh:mm:ss[.fff]` or `d.hh:mm:ss`. Undefined when it is none. */
+/** Days, hours, minutes, seconds and fraction of the notations of a TimeSpan. */
+const SPANS = [
+  /^(?<d>\d+)$/,
+  /^(?<h>\d{1,2}):(?<m>\d{1,2})(?::(?<s>\d{1,2})(?:\.(?<f>\d{1,7}))?)?$/,
+  /^(?<d>\d+)\.(?<h>\d{1,2}):(?<m>\d{1,2})(?::(?<s>\d{1,2})(?:\.(?<f>\d{1,7}))?)?$/,
+  /^(?<d>\d+):(?<h>\d{1,2}):(?<m>\d{1,2}):(?<s>\d{1,2})(?:\.(?<f>\d{1,7}))?$/,
+  // `24:00:00` is 24 days: hours end at 23 (Microsoft's timer trigger reference, TimeSpan).
+  /^(?<d>\d+):(?<h>\d{1,2}):(?<m>\d{1,2})$/,
+];
+
+/** Milliseconds of a .NET TimeSpan text such as `hh:mm:ss[.fff]` or `d.hh:mm:ss`; a bare number means days. Undefined when it is none. */
 export function parseTimeSpan(text: string): number | undefined {
-  const match = /^(?:(\d+)\.)?(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,7}))?$/.exec(text);
-  if (!match) return undefined;
-  const [days, hours, minutes, seconds] = [match[1], match[2], match[3], match[4]].map((part) => Number(part ?? 0));
-  const fraction = Number(`0.${match[5] ?? '0'}`);
-  return Math.round(
-    (((days ?? 0) * 24 + (hours ?? 0)) * 3600 + (minutes ?? 0) * 60 + (seconds ?? 0) + fraction) * 1000,
-  );
+  for (const form of SPANS) {
+    const groups = form.exec(text.trim())?.groups;
+    const [days = 0, hours = 0, minutes = 0, seconds = 0] = ['d', 'h', 'm', 's'].map((name) =>
+      Number(groups?.[name] ?? 0),
+    );
+    if (groups && hours < 24 && minutes < 60 && seconds < 60)
+      return Math.round((((days * 24 + hours) * 60 + minutes) * 60 + seconds + Number(`0.${groups['f'] ?? 0}`)) * 1000);
+  }
+  return undefined;
 }
 
 const timeSpan = z.string().transform((text, context) => {
@@ -61,14 +75,23 @@ const queues = z.looseObject({
   messageEncoding: z.enum(['none', 'base64']).optional(),
 });
 
+const limit = z.union([z.literal(-1), count]);
+const http = z.looseObject({
+  routePrefix: z.string().optional(),
+  customHeaders: z.record(z.string(), z.string()).optional(),
+  maxOutstandingRequests: limit.optional(),
+  maxConcurrentRequests: limit.optional(),
+});
+
 const schema = z.looseObject({
   version: z.literal('2.0'),
+  functions: z.array(z.string()).optional(),
   functionTimeout: z.string().optional(),
   extensionBundle: anything.optional(),
   logging: z.looseObject({ logLevel: z.record(z.string(), level).optional() }).optional(),
   extensions: z
     .looseObject({
-      http: z.looseObject({ routePrefix: z.string().optional() }).optional(),
+      http: http.optional(),
       queues: queues.optional(),
       durableTask: durableTask.optional(),
     })
@@ -76,7 +99,7 @@ const schema = z.looseObject({
 });
 
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
-  '': ['version', 'functionTimeout', 'extensionBundle', 'logging', 'extensions', '$schema'],
+  '': ['version', 'functions', 'functionTimeout', 'extensionBundle', 'logging', 'extensions', '$schema'],
   logging: ['logLevel', 'applicationInsights', 'fileLoggingMode', 'console'],
   extensions: ['http', 'queues', 'durableTask'],
   'extensions.http': [
@@ -93,7 +116,6 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
 
 /** Settings that change what an app sees and that this host does not have: errors rather than warnings. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  'extensions.http.customHeaders': 'custom response headers are not added by this host',
   customHandler: 'custom handlers are not supported; this host runs Node apps',
   'extensions.durableTask.notifications': 'lifecycle notifications are not sent by this host',
 };
@@ -127,6 +149,12 @@ interface DurableSettings {
 /** host.json as the host uses it. */
 export interface HostConfig {
   readonly routePrefix: string;
+  /** Headers of every answer, unless the function sets them itself. */
+  readonly customHeaders: Readonly<Record<string, string>>;
+  /** Requests that may wait and run at the same time; -1 is no limit. */
+  readonly limits: { readonly maxOutstandingRequests: number; readonly maxConcurrentRequests: number };
+  /** The only functions to run, in lower case; undefined for all. */
+  readonly functions: readonly string[] | undefined;
   /** Undefined: no limit (-1 in the file); 30 minutes when the file says nothing. */
   readonly functionTimeoutMs: number | undefined;
   readonly logLevels: Readonly<Record<string, LogLevel>>;
@@ -137,6 +165,17 @@ export interface HostConfig {
 }
 
 const DEFAULT_TIMEOUT_MS = 30 * 60_000;
+
+/** The content with known names in their own spelling: the real host does not look at upper and lower case there. */
+function inKnownSpelling(value: unknown, place: string): unknown {
+  const known = KNOWN[place];
+  if (known === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([given, child]) => {
+    const name = known.find((item) => item.toLowerCase() === given.toLowerCase()) ?? given;
+    return [name, inKnownSpelling(child, place === '' ? name : `${place}.${name}`)] as const;
+  });
+  return Object.fromEntries(entries);
+}
 
 function inspect(value: unknown, place: string, warnings: string[]): void {
   if (typeof value !== 'object' || value === null) return;
@@ -161,20 +200,27 @@ function timeout(text: string | undefined): number | undefined {
 }
 
 /** Validates the content of a host.json. Throws HostConfigError with every problem and its place. */
-export function parseHostJson(content: unknown): HostConfig {
+export function parseHostJson(given: unknown): HostConfig {
   const warnings: string[] = [];
+  const content = inKnownSpelling(given, '');
   inspect(content, '', warnings);
   const result = schema.safeParse(content);
   if (!result.success) {
     const problems = result.error.issues.map((issue) => `${issue.path.join('.') || '(root)'}: ${issue.message}`);
     throw new HostConfigError(`host.json is not valid:\n  ${problems.join('\n  ')}`);
   }
-  const { extensions, logging, functionTimeout } = result.data;
+  const { extensions, logging, functionTimeout, functions } = result.data;
   const queue = extensions?.queues ?? {};
   const durable = extensions?.durableTask ?? {};
   const maximumPolling = queue.maxPollingInterval;
   return {
     routePrefix: (extensions?.http?.routePrefix ?? 'api').replace(/^\/|\/$/g, ''),
+    customHeaders: extensions?.http?.customHeaders ?? {},
+    limits: {
+      maxOutstandingRequests: extensions?.http?.maxOutstandingRequests ?? -1,
+      maxConcurrentRequests: extensions?.http?.maxConcurrentRequests ?? -1,
+    },
+    functions: functions?.map((name) => name.toLowerCase()),
     functionTimeoutMs: timeout(functionTimeout),
     logLevels: logging?.logLevel ?? {},
     queues: {
@@ -201,8 +247,8 @@ export function parseHostJson(content: unknown): HostConfig {
   };
 }
 
-/** Reads the host.json of an app folder. Throws HostConfigError. */
-export function readHostJson(folder: string): HostConfig {
+/** Reads the host.json of an app folder; settings of the environment come first. Throws HostConfigError. */
+export function readHostJson(folder: string, environment: NodeJS.ProcessEnv): HostConfig {
   const file = path.join(folder, 'host.json');
   let text: string;
   try {
@@ -215,11 +261,11 @@ export function readHostJson(folder: string): HostConfig {
   }
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = parseConfiguration(text);
   } catch (error) {
     throw new HostConfigError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }
-  return parseHostJson(content);
+  return parseHostJson(withOverrides(content, environment));
 }

@@ -5,7 +5,13 @@
  * and forwards to the app that is being loaded.
  */
 import nodeModule from 'node:module';
-import type { FunctionCallback, FunctionMetadata, LogLevel, ProgrammingModel } from './protocol.ts';
+import {
+  HOST_VERSION,
+  type FunctionCallback,
+  type FunctionMetadata,
+  type LogLevel,
+  type ProgrammingModel,
+} from './protocol.ts';
 
 /** What a loading app receives from the library. */
 export interface Registrar {
@@ -55,7 +61,7 @@ function current(): Registrar {
 
 const coreModule = {
   version: '3.13.0',
-  hostVersion: '4.1048.200',
+  hostVersion: HOST_VERSION,
   Disposable,
   registerFunction(metadata: FunctionMetadata, callback: FunctionCallback): Disposable {
     return new Disposable(current().registerFunction(metadata, callback));

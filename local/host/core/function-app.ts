@@ -44,6 +44,7 @@ export class FunctionApp {
   #startHookData: object = {};
   #loading = '';
   #httpUri: string | undefined;
+  #namesakes: readonly [string, string] | undefined;
 
   /** @param folder absolute path of the app, where `package.json` lies. */
   constructor(folder: string, log: Log) {
@@ -59,6 +60,11 @@ export class FunctionApp {
   /** Where the library takes HTTP requests itself (streaming), or undefined when the app does not stream. */
   get httpUri(): string | undefined {
     return this.#httpUri;
+  }
+
+  /** Two functions whose names differ in case only, if there are some: the real host does not run with them. */
+  get namesakes(): readonly [string, string] | undefined {
+    return this.#namesakes;
   }
 
   /** True when hooks of this kind are registered. */
@@ -142,8 +148,9 @@ export class FunctionApp {
   #register(metadata: FunctionMetadata, callback: FunctionCallback): () => void {
     const id = metadata.functionId ?? metadata.name;
     const key = metadata.name.toLowerCase();
-    if (this.functions.has(key))
-      throw systemError(new Error(`A function with id "${id}" has already been registered.`));
+    const known = this.functions.get(key);
+    if (known && known.name !== metadata.name) this.#namesakes = [known.name, metadata.name];
+    else if (known) throw systemError(new Error(`A function with id "${id}" has already been registered.`));
     const trigger = Object.entries(metadata.bindings).find(([, binding]) => /trigger$/i.test(binding.type));
     if (!trigger) throw systemError(new Error(`Function "${metadata.name}" has no trigger binding.`));
     const [triggerName, binding] = trigger;
@@ -170,15 +177,33 @@ export class FunctionApp {
     };
   }
 
+  #manifest(file: string): { main?: string; type?: string } {
+    if (!fs.existsSync(file)) return {};
+    try {
+      return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+    } catch (error) {
+      throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** A hint for apps of the programming model before v4. */
+  #oldModel(): string {
+    const [found] = fs.globSync('*/function.json', { cwd: this.folder });
+    return found === undefined
+      ? ''
+      : ` There is ${found}: apps of the v3 model (function.json) do not run here, only those that register their functions with app.* of @azure/functions 4.`;
+  }
+
   async #loadFiles(): Promise<void> {
     const packageFile = path.join(this.folder, 'package.json');
-    const text = readFileSync(packageFile, 'utf8');
-    const manifest: { main?: string; type?: string } = JSON.parse(text);
+    const manifest = this.#manifest(packageFile);
     if (!manifest.main) {
       this.log.write({
         level: 'warning',
         category: 'Host',
-        message: `${packageFile} has no "main": no functions found. Set "main" to the built entry file or a glob.`,
+        message: `${packageFile} has no "main": no functions found. Set "main" to the built entry file or a glob.${this.#oldModel()}`,
       });
       return;
     }

@@ -3,6 +3,9 @@
  * Only the fields this host reads or writes are named.
  */
 
+/** Version of the real host whose behaviour is followed. */
+export const HOST_VERSION = '4.1048.200';
+
 /** One value on the wire between host and library: exactly one field is filled. */
 export interface TypedData {
   readonly string?: string | undefined;

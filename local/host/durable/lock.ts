@@ -1,25 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DataFolderError, makeDataFolder, notWritable } from '../folders.ts';
 import { isBusy, sqlite } from './sqlite.ts';
 
 /** The worker of a host that was killed a moment ago may still hold the lock; it ends within this time. */
 const PATIENCE_MS = 1500;
 const AGAIN_MS = 20;
-
-/** A data folder that is already in use, or cannot be used. */
-export class DataFolderError extends Error {
-  override readonly name = 'DataFolderError';
-}
-
-function notWritable(folder: string, error: unknown): DataFolderError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new DataFolderError(
-    `The data folder ${folder} cannot be written (${reason}). Make it writable, or choose another one with --data.`,
-    { cause: error },
-  );
-}
 
 /**
  * Takes the folder for this process until `release`. The lock is an exclusive SQLite transaction, so the operating system
@@ -28,8 +15,8 @@ function notWritable(folder: string, error: unknown): DataFolderError {
 export async function lockDataFolder(folder: string): Promise<{ release(): void }> {
   const file = path.join(folder, 'host.lock');
   let database: DatabaseSync;
+  makeDataFolder(folder);
   try {
-    mkdirSync(folder, { recursive: true });
     database = new (sqlite().DatabaseSync)(file, { timeout: 0 });
   } catch (error) {
     throw notWritable(folder, error);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { DataFolderError } from './lock.ts';
+import { DataFolderError } from '../folders.ts';
 import { sqlite } from './sqlite.ts';
 
 /** Marks a file as ours in the SQLite header ("FnHo"). */

@@ -1,5 +1,6 @@
 /** The part of the host's own administration API that Core Tools and tests use (host-recordings, http-auth). */
 import type { RegisteredFunction } from '../core/function-app.ts';
+import { HOST_VERSION } from '../core/protocol.ts';
 import type { HttpRoute } from './routes.ts';
 
 /** What the answers are made of. */
@@ -8,6 +9,8 @@ export interface AdminState {
   readonly routes: readonly HttpRoute[];
   readonly folder: string;
   readonly startedAt: number;
+  /** True when the setting AzureWebJobsDisableHomepage is on: `/` is answered with 204. */
+  readonly hidesHomePage: boolean;
   readonly hostKeys: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -47,8 +50,8 @@ export function adminDocument(path: string, origin: string, state: AdminState): 
       return {
         id: 'functions-host',
         state: 'Running',
-        version: '4.1048.200.0',
-        versionDetails: '4.1048.200',
+        version: `${HOST_VERSION}.0`,
+        versionDetails: HOST_VERSION,
         platformVersion: '',
         instanceId: '',
         computerName: '',
@@ -64,7 +67,10 @@ export function adminDocument(path: string, origin: string, state: AdminState): 
         keys: state.hostKeys.map(({ name, value }) => ({ name, value })),
         links: [{ rel: 'self', href: `${origin}/admin/host/keys` }],
       };
-    default:
-      return undefined;
+    default: {
+      const name = /^\/admin\/functions\/([^/]+)$/i.exec(path.replace(/\/$/, ''))?.[1]?.toLowerCase();
+      const fn = state.functions.find((item) => item.name.toLowerCase() === name);
+      return fn && functionDocument(fn, state, origin);
+    }
   }
 }

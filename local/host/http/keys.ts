@@ -94,9 +94,12 @@ export class Keys {
 }
 
 /** The key of a request: the header wins over the query. */
-export function presentedKey(header: string | string[] | undefined, query: URLSearchParams): string | undefined {
+export function presentedKey(
+  header: string | string[] | undefined,
+  query: ReadonlyMap<string, string>,
+): string | undefined {
   if (typeof header === 'string' && header !== '') return header;
-  return query.get('code') ?? undefined;
+  return [...query].find(([name]) => name.toLowerCase() === 'code')?.[1];
 }
 
 /** The level of an HTTP function; `function` when the binding names none or an unknown one. */

@@ -1,6 +1,7 @@
 /** HTTP messages between the wire and the library (host-recordings/README.md, HTTP). */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { HttpCookie, HttpData, NullableText, TypedData } from '../core/protocol.ts';
+import { BadTargetError, type Target } from './target.ts';
 
 /** Largest request body, in bytes; more is answered with 500. */
 const MAX_BODY_BYTES = 104_857_600;
@@ -12,11 +13,19 @@ export class BodyTooLargeError extends Error {
 
 /** Reads a body completely. Throws BodyTooLargeError. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = (): never => {
+    throw new BodyTooLargeError(`The request body is larger than ${MAX_BODY_BYTES} bytes.`);
+  };
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+    // Taken and thrown away: a caller who is still sending would not see the answer otherwise.
+    request.resume();
+    return tooLarge();
+  }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new BodyTooLargeError(`The request body is larger than ${MAX_BODY_BYTES} bytes.`);
+    if (size > MAX_BODY_BYTES) tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -28,57 +37,55 @@ function nullable(values: Iterable<readonly [string, string]>): Record<string, N
   return result;
 }
 
-/** Repeated headers are joined with a comma without blank. */
+/** Header values travel as UTF-8 on the real host; Node reads them as Latin-1. */
+function headerText(value: string): string {
+  if (!/[\x80-\xff]/.test(value)) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  const text = bytes.toString('utf8');
+  if (!Buffer.from(text, 'utf8').equals(bytes)) throw new BadTargetError('A header is not UTF-8.');
+  return text;
+}
+
+/** Repeated headers are joined with a comma without blank. Throws BadTargetError. */
 export function joinedHeaders(request: IncomingMessage): Map<string, string> {
   const headers = new Map<string, string>();
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     const name = (request.rawHeaders[index] ?? '').toLowerCase();
-    const value = request.rawHeaders[index + 1] ?? '';
+    const value = headerText(request.rawHeaders[index + 1] ?? '');
     const known = headers.get(name);
     headers.set(name, known === undefined ? value : `${known},${value}`);
   }
   return headers;
 }
 
-/** Repeated query keys are one value, compared without case, under the spelling that came first. */
-function joinedQuery(query: URLSearchParams): Map<string, string> {
-  const spelling = new Map<string, string>();
-  const values = new Map<string, string>();
-  for (const [name, value] of query) {
-    const key = spelling.get(name.toLowerCase()) ?? name;
-    spelling.set(name.toLowerCase(), key);
-    const known = values.get(key);
-    values.set(key, known === undefined ? value : `${known},${value}`);
-  }
-  return values;
-}
-
 /** The request as the library reads it. A body without Content-Length and a body on GET are dropped, as on the real host. */
-export function toHttpData(request: IncomingMessage, body: Buffer, params: Record<string, string>): TypedData {
-  const target = request.url ?? '/';
-  const at = target.indexOf('?');
-  const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
+export function toHttpData(
+  request: IncomingMessage,
+  target: Target,
+  body: Buffer,
+  params: Record<string, string>,
+): TypedData {
   const sized = request.headers['content-length'] !== undefined && request.headers['transfer-encoding'] === undefined;
   const kept = body.length > 0 && sized && request.method !== 'GET';
   const http: HttpData = {
-    url: `http://${request.headers.host ?? ''}${target.split('#')[0]}`,
+    url: `http://${request.headers.host ?? ''}${target.shown}`,
     method: request.method ?? 'GET',
     nullableHeaders: nullable(joinedHeaders(request)),
-    nullableQuery: nullable(joinedQuery(query)),
+    nullableQuery: nullable(target.query),
     ...(Object.keys(params).length > 0 ? { nullableParams: nullable(Object.entries(params)) } : {}),
     ...(kept ? { body: { bytes: body } } : {}),
   };
   return { http };
 }
 
-/** Spelling of well-known header names by their lower-case form. */
+/** Spelling of the response headers that Kestrel knows, by their lower-case form; others go out as the app wrote them. */
 export const CANONICAL: ReadonlyMap<string, string> = new Map(
   [
     'Accept-Ranges Access-Control-Allow-Credentials Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin',
-    'Access-Control-Expose-Headers Access-Control-Max-Age Age Allow Cache-Control Connection Content-Disposition Content-Encoding',
-    'Content-Language Content-Length Content-Location Content-Range Content-Security-Policy Content-Type Date ETag Expires Keep-Alive',
-    'Last-Modified Link Location Pragma Proxy-Authenticate Retry-After Server Set-Cookie Strict-Transport-Security Trailer',
-    'Transfer-Encoding Upgrade Vary Via Warning WWW-Authenticate X-Frame-Options',
+    'Access-Control-Expose-Headers Access-Control-Max-Age Age Allow Alt-Svc Cache-Control Connection Content-Encoding Content-Language',
+    'Content-Length Content-Location Content-MD5 Content-Range Content-Type Date ETag Expires Grpc-Encoding Keep-Alive Last-Modified',
+    'Location Pragma Proxy-Authenticate Proxy-Connection Retry-After Server Set-Cookie Trailer Transfer-Encoding Upgrade Vary Via',
+    'Warning WWW-Authenticate',
   ]
     .join(' ')
     .split(' ')
@@ -90,11 +97,19 @@ function cookieTime(value: number | string | { readonly seconds: number }): stri
   return new Date(value).toUTCString();
 }
 
+/** Escapes all but letters, digits, `-`, `.`, `_` and `~`. */
+function escapeValue(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
 function cookieText(cookie: HttpCookie): string {
-  const parts = [`${cookie.name}=${encodeURIComponent(cookie.value)}`];
+  const parts = [`${cookie.name}=${escapeValue(cookie.value)}`];
   const expires = cookie.expires?.value;
   if (expires !== undefined) parts.push(`expires=${cookieTime(expires)}`);
-  if (cookie.maxAge !== undefined) parts.push(`max-age=${cookie.maxAge.value}`);
+  if (cookie.maxAge !== undefined) parts.push(`max-age=${Math.trunc(cookie.maxAge.value)}`);
   if (cookie.domain !== undefined) parts.push(`domain=${cookie.domain.value}`);
   parts.push(`path=${cookie.path?.value ?? '/'}`);
   if (cookie.secure?.value === true) parts.push('secure');
@@ -110,10 +125,19 @@ function bodyBytes(data: TypedData | null | undefined): Buffer {
   return Buffer.from(data?.string ?? data?.json ?? '', 'utf8');
 }
 
-/** Status line as ASP.NET Core writes it: its own spelling of 418, and no words for a status that it does not know. */
+/** Words of the status line where ASP.NET Core has others than Node. */
+const REASONS: Readonly<Record<number, string>> = {
+  306: 'Switch Proxy',
+  418: "I'm a teapot",
+  419: 'Authentication Timeout',
+  425: '',
+  499: 'Client Closed Request',
+  509: '',
+};
+
+/** Status line as ASP.NET Core writes it: no words for a status that it does not know. */
 function writeStatus(response: ServerResponse, status: number): ServerResponse {
-  const words = status === 418 ? "I'm a teapot" : (STATUS_CODES[status] ?? '');
-  return response.writeHead(status, words);
+  return response.writeHead(status, REASONS[status] ?? STATUS_CODES[status] ?? '');
 }
 
 /** Ends a response without a body; the status says it all. */
@@ -122,20 +146,34 @@ export function sendEmpty(response: ServerResponse, status: number): void {
   writeStatus(response, status).end();
 }
 
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD = /^[\t\x20-\x7e]*$/;
+
+/** False for what Kestrel refuses to send: characters beyond ASCII, a cookie without a proper name, a wrong length. */
+function canBeSent(http: HttpData, status: number, length: number): boolean {
+  const headers = Object.entries(http.headers ?? {});
+  const given = http.headers?.['content-length'];
+  return (
+    status >= 200 &&
+    status <= 599 &&
+    headers.every(([, value]) => FIELD.test(value)) &&
+    (http.cookies ?? []).every((cookie) => TOKEN.test(cookie.name) && FIELD.test(cookieText(cookie))) &&
+    (given === undefined || Number(given) === length)
+  );
+}
+
 /**
- * Writes what a function returned. Nothing returned is 204; a status outside 200 to 599 or a wrong Content-Length is 500;
- * bodies go out chunked.
+ * Writes what a function returned. Nothing returned is 204; a status outside 200 to 599, a header or cookie that cannot be
+ * written or a wrong Content-Length is 500; bodies go out chunked.
  */
 export function sendFunctionResult(response: ServerResponse, returned: TypedData | null | undefined): void {
   const http = returned?.http;
   if (!http) return sendEmpty(response, 204);
   const status = Number(http.statusCode ?? 200);
   const body = bodyBytes(http.body);
-  const length = http.headers?.['content-length'];
-  if (!(status >= 200 && status <= 599) || (length !== undefined && Number(length) !== body.length))
-    return sendEmpty(response, 500);
+  if (!canBeSent(http, status, body.length)) return sendEmpty(response, 500);
   for (const [name, value] of Object.entries(http.headers ?? {}))
-    response.setHeader(CANONICAL.get(name) ?? name, value);
+    if (name !== 'content-type' || value !== '') response.setHeader(CANONICAL.get(name) ?? name, value);
   for (const cookie of http.cookies ?? []) response.appendHeader('Set-Cookie', cookieText(cookie));
   if (status === 204 || status === 304 || body.length === 0) {
     if (status === 204 || status === 304) response.removeHeader('Content-Type');

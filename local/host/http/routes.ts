@@ -21,65 +21,51 @@ function methodsOf(fn: RegisteredFunction): ReadonlySet<string> {
 
 /**
  * The routes of an app in the order in which they are tried: by function name, ignoring case; the first match wins
- * (host-recordings/README.md, HTTP). A function with an unusable route is left out with an error; a route that begins with a
- * slash stops the whole host, as it does on the real one.
+ * (host-recordings/README.md, HTTP). A function whose route is taken is left out with an error. Throws RouteFatalError for a
+ * template that ASP.NET Core cannot read: the real host does not run with one.
  */
 export function buildRoutes(app: FunctionApp, prefix: string, log: Log): HttpRoute[] {
   const functions = [...app.functions.entries()].filter(([, fn]) => fn.trigger.type.toLowerCase() === 'httptrigger');
   functions.sort(([a], [b]) => (a < b ? -1 : 1));
   const routes: HttpRoute[] = [];
+  const taken: { readonly name: string; readonly route: string; readonly methods: ReadonlySet<string> }[] = [];
   for (const [, fn] of functions) {
     const given = fn.trigger['route'];
-    const route = typeof given === 'string' && given !== '' ? given : fn.name;
-    if (route.startsWith('/')) {
-      throw new RouteFatalError(
-        `The route '${route}' of function '${fn.name}' begins with a slash: the Functions host does not start with such a route. Remove the slash.`,
-      );
-    }
-    const reason = (message: string): void =>
+    const route = typeof given === 'string' && given.trim() !== '' ? given : fn.name;
+    const plain = route.replace(/^\/+|\/+$/g, '').toLowerCase();
+    const methods = methodsOf(fn);
+    const clash = taken.find(
+      (other) => other.route === plain && [...methods].some((method) => other.methods.has(method)),
+    );
+    // Whatever the prefix: the real host looks at the beginning of the route itself, so `administrators` is taken, too.
+    const problem = plain.startsWith('admin')
+      ? 'The specified route conflicts with one or more built in routes.'
+      : clash && `The route specified conflicts with the route defined by function '${clash.name}'.`;
+    if (problem !== undefined) {
       log.write({
         level: 'error',
         category: 'Host.Http',
-        message: `The '${fn.name}' function is in error: ${message}`,
+        message: `The '${fn.name}' function is in error: ${problem} (route '${route}')`,
       });
-    if (prefix === '' && /^admin(\/|$)/i.test(route)) {
-      reason(`The specified route conflicts with one or more built in routes.`);
       continue;
     }
-    try {
-      const methods = methodsOf(fn);
-      const template = compileTemplate(prefix === '' ? route : `${prefix}/${route}`);
-      const clash = routes.find(
-        (other) =>
-          other.template.text.toLowerCase() === template.text.toLowerCase() &&
-          [...methods].some((method) => other.methods.has(method)),
-      );
-      if (clash) reason(`The route specified conflicts with the route defined by function '${clash.fn.name}'.`);
-      else routes.push({ fn, methods, template });
-    } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      reason(error.message);
-    }
+    taken.push({ name: fn.name, route: plain, methods });
+    routes.push({ fn, methods, template: compile(fn.name, route, prefix) });
   }
   return routes;
 }
 
-/** Decodes a path into segments: `%2F` stays, dot segments are resolved. Undefined when the path cannot match anything. */
-export function pathSegments(path: string): string[] | undefined {
-  if (!path.startsWith('/')) return undefined;
-  const result: string[] = [];
-  for (const raw of path.slice(1).split('/')) {
-    let segment = raw;
-    try {
-      segment = raw.split(/%2f/i).map(decodeURIComponent).join('%2F');
-    } catch {
-      // A broken escape stays as it was sent.
-    }
-    if (segment === '.') continue;
-    if (segment === '..') result.pop();
-    else result.push(segment);
+function compile(name: string, route: string, prefix: string): RouteTemplate {
+  const text = prefix === '' ? route : `${prefix}/${route}`;
+  try {
+    return compileTemplate(text);
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new RouteFatalError(
+      `The route of function '${name}' cannot be used: ${error.message} (template '${text}'). Mend the route.`,
+      { cause: error },
+    );
   }
-  return result;
 }
 
 /** The first route for a method and path, with its parameters. */

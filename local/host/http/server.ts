@@ -12,8 +12,19 @@ import type { ManagementResponse } from '../durable/management-answers.ts';
 import { adminDocument, type AdminState } from './admin.ts';
 import { authLevelOf, presentedKey, type Keys } from './keys.ts';
 import { runStreamed } from './stream.ts';
-import { BodyTooLargeError, readBody, sendEmpty, sendFunctionResult, toHttpData } from './messages.ts';
-import { matchRoute, pathSegments, type HttpRoute } from './routes.ts';
+import {
+  BodyTooLargeError,
+  CANONICAL,
+  joinedHeaders,
+  readBody,
+  sendEmpty,
+  sendFunctionResult,
+  toHttpData,
+} from './messages.ts';
+import { applyCors, type Cors } from './cors.ts';
+import { matchRoute, type HttpRoute } from './routes.ts';
+import { BadTargetError, readTarget, type Target } from './target.ts';
+import { Throttle, type RequestLimits } from './throttle.ts';
 
 /** What answers requests once the app has been loaded. */
 export interface HttpHandlers {
@@ -27,8 +38,31 @@ export interface HttpHandlers {
   /** Keys to check; undefined lets every call through, as `func start` does. */
   readonly keys: Keys | undefined;
   readonly admin: AdminState;
+  /** Calls a function by hand, with the text that the caller gave; never throws. */
+  readonly call: (fn: RegisteredFunction, input: string | null) => void;
+  /** Headers that host.json adds to every answer which has none of that name. */
+  readonly customHeaders: Readonly<Record<string, string>>;
+  readonly limits: RequestLimits;
+  readonly cors: Cors | undefined;
   /** Where a streaming app takes its requests, and how long it may be silent. */
   readonly stream: { readonly target: string; readonly idleMs: number } | undefined;
+}
+
+/** Limits of Kestrel; Node's own are set beyond them. */
+const REQUEST_LINE = 8192;
+const HEADER_BYTES = 32_768;
+const HEADER_COUNT = 100;
+const KEEP_ALIVE_MS = 130_000;
+const HEADERS_MS = 30_000;
+/** Status line for what Node's parser refuses. */
+function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
+  // A method that Node does not know is 404: no function can have one.
+  const isRequest = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(
+    rawPacket?.toString('latin1') ?? '',
+  );
+  return code === 'HPE_INVALID_METHOD' && isRequest ? '404 Not Found' : '400 Bad Request';
 }
 
 const LOCAL_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
@@ -47,12 +81,35 @@ function sendText(response: ServerResponse, status: number, text: string): void 
   response.writeHead(status).end(`${text}\n`);
 }
 
+/** The answer of a host that has not started or cannot start. */
+function sendNotRunning(response: ServerResponse): void {
+  response.writeHead(503);
+  response.write('Function host is not running.');
+  response.end();
+}
+
+function sendPing(response: ServerResponse): void {
+  response.setHeader('Cache-Control', 'no-store,no-cache');
+  response.setHeader('Pragma', 'no-cache');
+  sendEmpty(response, 200);
+}
+
+/** Status for a request that Kestrel refuses: without a name or with two, or beyond its limits. */
+function refusedStatus({ url = '', method = '', rawHeaders, httpVersion }: IncomingMessage): number | undefined {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return 400;
+  if (method.length + url.length + ' HTTP/1.1\r\n'.length + 1 > REQUEST_LINE) return 414;
+  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
+  return bytes > HEADER_BYTES || rawHeaders.length / 2 > HEADER_COUNT ? 431 : undefined;
+}
+
 /** Listens on 127.0.0.1; answers 503 until `serve` is called. */
 export class HttpServer {
   readonly #log: Log;
   readonly #names: ReadonlySet<string>;
   readonly #server: http.Server;
   #handlers: HttpHandlers | undefined;
+  #throttle: Throttle | undefined;
   #stopping = false;
   readonly #warned = new Set<string>();
   readonly #sockets = new Set<Socket>();
@@ -62,11 +119,31 @@ export class HttpServer {
   constructor(log: Log, allowedNames: readonly string[]) {
     this.#log = log;
     this.#names = new Set([...LOCAL_NAMES, ...allowedNames.map((name) => name.toLowerCase())]);
-    this.#server = http.createServer((request, response) => {
+    this.#server = http.createServer({
+      maxHeaderSize: 4 * HEADER_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: HEADERS_MS / 6,
+      requireHostHeader: false,
+    });
+    this.#server.maxHeadersCount = 0;
+    const take = (request: IncomingMessage, response: ServerResponse): void => {
       this.#open.add(response);
       response.once('close', () => this.#open.delete(response));
+      response.setHeader('Server', 'Kestrel');
+      // Kestrel says nothing about a connection that stays open.
+      if (response.shouldKeepAlive && request.httpVersion === '1.1') response.removeHeader('Connection');
       void this.#safely(request, response);
-    });
+    };
+    this.#server.on('request', take);
+    // Node alone would answer 417; the real host does not look at it.
+    this.#server.on('checkExpectation', take);
+    const refuseRaw = (socket: Socket, status: string): void => {
+      if (!socket.writable) socket.destroy();
+      else socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\nServer: Kestrel\r\n\r\n`);
+    };
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(socket, refusal(error)));
+    this.#server.on('connect', (_request, socket: Socket) => refuseRaw(socket, '404 Not Found'));
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -94,6 +171,11 @@ export class HttpServer {
     });
   }
 
+  /** Connections will come from another process. Node looks after slow ones only from this event on. */
+  expectConnections(): void {
+    this.#server.emit('listening');
+  }
+
   /** Takes over a connection that another process has accepted. */
   accept(socket: Socket): void {
     if (this.#stopping) socket.destroy();
@@ -113,6 +195,8 @@ export class HttpServer {
 
   serve(handlers: HttpHandlers): void {
     this.#handlers = handlers;
+    const { maxConcurrentRequests, maxOutstandingRequests } = handlers.limits;
+    if (maxConcurrentRequests >= 0 || maxOutstandingRequests >= 0) this.#throttle = new Throttle(handlers.limits);
   }
 
   /** Takes no new connections and requests; those under way go on. */
@@ -133,7 +217,15 @@ export class HttpServer {
     try {
       await this.#handle(request, response);
     } catch (error) {
-      if (!(error instanceof FunctionTimeoutError) && !(error instanceof BodyTooLargeError)) {
+      if (error instanceof BadTargetError) {
+        request.resume();
+        response.shouldKeepAlive = false;
+        return sendEmpty(response, 400);
+      }
+      // A caller that has hung up wants no answer.
+      const isTooLarge = error instanceof BodyTooLargeError;
+      if (request.destroyed && !request.complete && !isTooLarge) return;
+      if (!(error instanceof FunctionTimeoutError) && !isTooLarge) {
         this.#log.write({
           level: 'error',
           category: 'Host.Http',
@@ -146,8 +238,10 @@ export class HttpServer {
   }
 
   #isAllowed(request: IncomingMessage): boolean {
-    const host = (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
-    return this.#names.has(host);
+    const { host } = request.headers;
+    // Only old, simple clients send no name; no browser does.
+    if (host === undefined) return request.httpVersion === '1.0';
+    return this.#names.has(host.toLowerCase().replace(/:\d+$/, ''));
   }
 
   /** A web page of another site must not reach the doors that start and end orchestrations. */
@@ -160,13 +254,41 @@ export class HttpServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#stopping) response.setHeader('Connection', 'close');
+    const refused = refusedStatus(request);
+    if (refused !== undefined) {
+      request.resume();
+      response.shouldKeepAlive = false;
+      return sendEmpty(response, refused);
+    }
     if (!this.#isAllowed(request)) {
       const text = `This host answers only to ${[...this.#names].join(', ')}. The request was addressed to '${request.headers.host ?? ''}'. Add the name to HOST_ALLOWED_NAMES if it is meant to work.`;
       return sendText(response, 421, text);
     }
+    const target = readTarget(request.url ?? '/');
+    const isAdmin = /^\/admin(\/|$)/i.test(target.path);
     const handlers = this.#handlers;
-    if (!handlers) return sendText(response, 503, 'Function host is not running.');
-    const [path = '/'] = (request.url ?? '/').split(/[?#]/, 1);
+    if (!handlers) {
+      request.resume();
+      return target.path === '/admin/host/ping' ? sendPing(response) : sendNotRunning(response);
+    }
+    if (handlers.cors && applyCors(handlers.cors, request, response)) return sendEmpty(response, 204);
+    const dispatch = async (): Promise<void> => this.#dispatch(handlers, request, response, target);
+    if (!this.#throttle || isAdmin) return dispatch();
+    if (await this.#throttle.run(dispatch)) return;
+    request.resume();
+    response.setHeader('X-FUNCTION-SCALEOUT', '1');
+    sendEmpty(response, 429);
+  }
+
+  async #dispatch(
+    handlers: HttpHandlers,
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+  ): Promise<void> {
+    for (const [name, value] of Object.entries(handlers.customHeaders))
+      response.setHeader(CANONICAL.get(name.toLowerCase()) ?? name, value);
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     for (const base of [`${WEBHOOK_PATH}/`, RPC_PATH]) {
       if (!path.startsWith(base)) continue;
       if (this.#isForeignPage(request)) {
@@ -177,26 +299,26 @@ export class HttpServer {
           `Pages of ${request.headers.origin} may not use the management API of this host.`,
         );
       }
-      const key = presentedKey(request.headers['x-functions-key'], queryOf(request));
+      const key = presentedKey(request.headers['x-functions-key'], target.query);
       // The RPC base is the SDK's own way in; it is open to this machine on the real host, too.
       if (base !== RPC_PATH && handlers.keys?.opensWebhook(key) === false) return refuse(request, response);
       return this.#manage(handlers, request, response, path.slice(base.length));
     }
-    const segments = pathSegments(path);
-    const found = segments && matchRoute(handlers.routes, request.method ?? 'GET', segments);
-    if (found) return this.#invoke(handlers, request, response, found.route, found.params);
-    return this.#builtIn(handlers, request, response, path);
+    const found = matchRoute(handlers.routes, request.method ?? 'GET', target.segments);
+    if (found) return this.#invoke(handlers, request, response, target, found.route, found.params);
+    return this.#builtIn(handlers, request, response, target);
   }
 
   async #invoke(
     handlers: HttpHandlers,
     request: IncomingMessage,
     response: ServerResponse,
+    target: Target,
     route: HttpRoute,
     params: Record<string, string>,
   ): Promise<void> {
     const level = authLevelOf(route.fn.trigger['authLevel']);
-    const key = presentedKey(request.headers['x-functions-key'], queryOf(request));
+    const key = presentedKey(request.headers['x-functions-key'], target.query);
     if (handlers.keys?.opens(level, route.fn.name, key) === false) return refuse(request, response);
     const extraInputs = handlers.extraInputs(route.fn);
     const caller = traceHeaders(request);
@@ -205,6 +327,8 @@ export class HttpServer {
         request,
         response,
         params,
+        shown: target.shown,
+        headers: joinedHeaders(request),
         ...handlers.stream,
         functionName: route.fn.name,
         log: this.#log,
@@ -213,9 +337,9 @@ export class HttpServer {
     }
     const body = await readBody(request);
     if (body.length > 0 && request.headers['transfer-encoding'] !== undefined) this.#warnChunked(route.fn.name);
+    const input = { triggerData: toHttpData(request, target, body, params), extraInputs, caller };
     let result: InvocationResponse;
     try {
-      const input = { triggerData: toHttpData(request, body, params), extraInputs, caller };
       result = await handlers.invoker.invoke(route.fn, input);
     } catch {
       // Logged by the invoker; the caller learns nothing, as on the real host.
@@ -263,35 +387,74 @@ export class HttpServer {
     handlers: HttpHandlers,
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
+    { path, query }: Target,
   ): Promise<void> {
-    request.resume();
     if (request.method === 'GET' && path === '/') {
+      if (handlers.admin.hidesHomePage) return sendEmpty(response, 204);
       response.setHeader('Content-Type', 'text/html');
       response.end(HOME_PAGE);
       return;
     }
-    if (path === '/admin/host/ping') {
-      response.setHeader('Cache-Control', 'no-store,no-cache');
-      response.setHeader('Pragma', 'no-cache');
-      return sendEmpty(response, 200);
-    }
-    const query = queryOf(request);
+    if (path === '/admin/host/ping') return sendPing(response);
     if (path.startsWith('/admin/')) {
       const document = adminDocument(path, `http://${request.headers.host ?? ''}`, handlers.admin);
+      const isCall = request.method === 'POST' && CALL_PATH.test(path);
       const key = presentedKey(request.headers['x-functions-key'], query);
       // Only what there is asks for a key; everything else is 404.
-      if (document !== undefined && handlers.keys?.opens('admin', '', key) === false) return refuse(request, response);
+      const isThere = document !== undefined || isCall;
+      if (isThere && handlers.keys?.opens('admin', '', key) === false) return refuse(request, response);
+      if (isCall) return this.#callByHand(handlers, request, response, path);
       if (request.method === 'GET' && document !== undefined)
         return sendJson(response, { status: 200, json: document });
     }
     if (path.startsWith('/runtime/webhooks/') && handlers.keys) return refuse(request, response);
     if (request.method === 'GET' && path.startsWith('/_host/')) {
-      const json = await handlers.observe(path.slice('/_host/'.length), query);
+      const parameters = new URLSearchParams([...query]);
+      const json = await handlers.observe(path.slice('/_host/'.length), parameters);
       if (json !== undefined) return sendJson(response, { status: 200, json });
     }
+    request.resume();
     sendEmpty(response, 404);
   }
+
+  /** Calls a function by hand: `POST /admin/functions/{name}` with `{"input": "..."}`; answered before it has run. */
+  async #callByHand(
+    handlers: HttpHandlers,
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+  ): Promise<void> {
+    if (this.#isForeignPage(request)) {
+      request.resume();
+      return sendText(response, 403, `Pages of ${request.headers.origin} may not call functions of this host.`);
+    }
+    const body = await readBody(request);
+    if (!/^(application|text)\/(.*\+)?json\b/i.test(request.headers['content-type'] ?? ''))
+      return sendEmpty(response, body.length === 0 ? 400 : 415);
+    const input = handInput(body.toString('utf8'));
+    if (input === undefined) return sendEmpty(response, 400);
+    const name = (CALL_PATH.exec(path)?.[1] ?? '').toLowerCase();
+    const fn = handlers.admin.functions.find((item) => item.name.toLowerCase() === name);
+    if (!fn) return sendEmpty(response, 404);
+    handlers.call(fn, input.text);
+    sendEmpty(response, 202);
+  }
+}
+
+const CALL_PATH = /^\/admin\/functions\/([^/]+)\/?$/i;
+
+/** The input of a call by hand, null when there is none; undefined when the body cannot be understood. */
+function handInput(body: string): { readonly text: string | null } | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const input: unknown = Object.entries(value).find(([name]) => name.toLowerCase() === 'input')?.[1] ?? null;
+  if (input === null || typeof input === 'string') return { text: input };
+  return typeof input === 'object' ? undefined : { text: JSON.stringify(input) };
 }
 
 const TRACE_PARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -301,12 +464,6 @@ function traceHeaders(request: IncomingMessage): TraceContext | undefined {
   const { traceparent, tracestate } = request.headers;
   if (typeof traceparent !== 'string' || !TRACE_PARENT.test(traceparent)) return undefined;
   return { traceParent: traceparent, traceState: typeof tracestate === 'string' ? tracestate : '' };
-}
-
-function queryOf(request: IncomingMessage): URLSearchParams {
-  const target = request.url ?? '/';
-  const at = target.indexOf('?');
-  return new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
 }
 
 /** Missing or wrong key. */

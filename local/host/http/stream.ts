@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { FunctionTimeoutError, type InvocationInput } from '../core/invocation.ts';
+import { bindingData } from '../core/json-text.ts';
 import type { Log } from '../core/log.ts';
 import type { TypedData } from '../core/protocol.ts';
-import { CANONICAL, joinedHeaders, readBody, sendEmpty } from './messages.ts';
+import { CANONICAL, readBody, sendEmpty } from './messages.ts';
 
 /** One request on its way to the library. */
 export interface StreamedCall {
@@ -15,6 +16,10 @@ export interface StreamedCall {
   readonly response: ServerResponse;
   readonly functionName: string;
   readonly params: Readonly<Record<string, string>>;
+  /** Path and query of the address that the function sees. */
+  readonly shown: string;
+  /** The request's headers, repeated ones joined. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Where the library listens, e.g. `http://localhost:41234/`. */
   readonly target: string;
   /** How long nothing may happen before the caller gets its 500, in milliseconds; 240 s on the real host. */
@@ -35,21 +40,10 @@ const HOP = new Set([
 ]);
 const JSON_BODY_LIMIT = 1_000_000;
 
-function textOf(value: unknown): string | undefined {
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-}
-
 /** Scalars of a JSON body; on the real host they leak into the route parameters of a streaming app. */
 function bodyScalars(body: Buffer | undefined): Record<string, string> {
-  try {
-    const value: unknown = JSON.parse(body?.toString('utf8') ?? '');
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
-    const scalars = Object.entries(value).map(([name, item]) => [name, textOf(item)] as const);
-    return Object.fromEntries(scalars.filter((entry): entry is [string, string] => entry[1] !== undefined));
-  } catch {
-    return {};
-  }
+  const data = [...bindingData(body?.toString('utf8') ?? '')];
+  return Object.fromEntries(data.flatMap(([name, item]) => ('string' in item ? [[name, item.string]] : [])));
 }
 
 function metadata(call: StreamedCall, body: Buffer | undefined): Record<string, TypedData> {
@@ -61,7 +55,7 @@ function metadata(call: StreamedCall, body: Buffer | undefined): Record<string, 
   return {
     ...Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, { string: value }])),
     Query: { json: JSON.stringify(query) },
-    Headers: { json: JSON.stringify(Object.fromEntries(joinedHeaders(call.request))) },
+    Headers: { json: JSON.stringify(Object.fromEntries(call.headers)) },
   };
 }
 
@@ -98,7 +92,7 @@ export async function runStreamed(call: StreamedCall): Promise<void> {
       host: '127.0.0.1',
       port: target.port,
       method: request.method,
-      path: request.url,
+      path: call.shown,
       headers: forwardedHeaders(call, invocationId),
       agent: false,
     });

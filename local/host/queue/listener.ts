@@ -4,15 +4,16 @@ import type { QueueSettings } from '../config/host-json.ts';
 import type { RegisteredFunction } from '../core/function-app.ts';
 import type { Invoker } from '../core/invocation.ts';
 import type { Log } from '../core/log.ts';
-import type { TypedData } from '../core/protocol.ts';
+import { textOption, type TypedData } from '../core/protocol.ts';
 import { invokeWithRetry } from '../core/retry.ts';
-import { decodeMessage, queueMetadata } from './text.ts';
+import { decodeMessage, messageText, queueMetadata } from './text.ts';
 
 /** What a listener works with. */
 export interface ListenerOptions {
   readonly fn: RegisteredFunction;
   readonly queue: QueueClient;
-  readonly poisonQueue: QueueClient;
+  /** Undefined for a queue that is a poison queue itself, or whose name leaves no room for the suffix. */
+  readonly poisonQueue: QueueClient | undefined;
   readonly settings: QueueSettings;
   /** Messages in work at which the next batch is fetched. */
   readonly newBatchThreshold: number;
@@ -23,10 +24,13 @@ export interface ListenerOptions {
 
 /** Messages in work are invisible for this long, renewed at every third of it: after a crash they come again soon. */
 const LEASE_SECONDS = 30;
+/** Without a poison queue a failed message stays out of sight for this long, as on the real host. */
+const FAILED_SECONDS = 600;
 const STOP_BOUND_MS = 5000;
 const SHORTEST_POLL_MS = 100;
 
-function statusOf(error: unknown): number | undefined {
+/** HTTP status of an error of the storage SDK. */
+export function statusOf(error: unknown): number | undefined {
   return typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : undefined;
 }
 
@@ -38,7 +42,7 @@ export class QueueListener {
   #paused = false;
   #wakeUp: (() => void) | undefined;
   #loop: Promise<void> | undefined;
-  #failures = 0;
+  #unreachable = false;
   readonly #unsettled = new Set<Promise<void>>();
 
   constructor(options: ListenerOptions) {
@@ -54,7 +58,7 @@ export class QueueListener {
     return this.#options.queue;
   }
 
-  get poisonQueue(): QueueClient {
+  get poisonQueue(): QueueClient | undefined {
     return this.#options.poisonQueue;
   }
 
@@ -130,13 +134,14 @@ export class QueueListener {
         numberOfMessages: settings.batchSize,
         visibilityTimeout: LEASE_SECONDS,
       });
-      this.#failures = 0;
+      this.#reached();
       return answer.receivedMessageItems;
     } catch (error) {
-      this.#failures++;
       this.#pollMs = settings.maxPollingIntervalMs;
       // A queue that does not exist yet is waited for; an unreachable storage account is reported once.
-      if (statusOf(error) !== 404 && this.#failures === 1 && !this.#paused) {
+      if (statusOf(error) === 404) this.#reached();
+      else if (!this.#unreachable && !this.#paused) {
+        this.#unreachable = true;
         const reason = error instanceof Error ? error.message : String(error);
         log.write({
           level: 'error',
@@ -148,20 +153,22 @@ export class QueueListener {
     }
   }
 
+  #reached(): void {
+    if (!this.#unreachable) return;
+    this.#unreachable = false;
+    this.#options.log.write({
+      level: 'warning',
+      category: 'Host.Queue',
+      message: `Queue '${this.queueName}' of function '${this.#options.fn.name}' can be reached again.`,
+    });
+  }
+
   async #process(message: DequeuedMessageItem): Promise<void> {
-    const { fn, queue, invoker, settings, log, extraInputs } = this.#options;
+    const { queue, log } = this.#options;
     this.#inWork++;
     const lease = new MessageLease(queue, message, log);
     try {
-      const text = decodeMessage(message.messageText, settings.messageEncoding);
-      const input = {
-        triggerData: { string: text },
-        triggerMetadata: queueMetadata(message, text),
-        extraInputs: extraInputs(),
-      };
-      const succeeded = await invokeWithRetry(invoker, fn, input, () => this.#paused);
-      await lease.stop();
-      await (succeeded ? queue.deleteMessage(message.messageId, lease.popReceipt) : this.#release(message, lease));
+      await this.#settle(message, lease);
     } catch (error) {
       // The message comes again when its visibility time is over.
       log.write({
@@ -174,6 +181,52 @@ export class QueueListener {
       this.#inWork--;
       if (this.#inWork === this.#options.newBatchThreshold) this.notify();
     }
+  }
+
+  async #settle(message: DequeuedMessageItem, lease: MessageLease): Promise<void> {
+    const { fn, queue, poisonQueue, settings } = this.#options;
+    const bytes = decodeMessage(message.messageText, settings.messageEncoding);
+    if (!bytes && poisonQueue)
+      return this.#toPoison(message, lease, poisonQueue, 'is not base64 (messageEncoding in host.json)');
+    // It was taken from the queue too often without an end: the process that worked on it must have ended.
+    if (poisonQueue && message.dequeueCount > settings.maxDequeueCount)
+      return this.#toPoison(message, lease, poisonQueue, `has been taken ${message.dequeueCount} times`);
+    const succeeded = bytes ? await this.#invoke(message, bytes) : false;
+    await lease.stop();
+    if (succeeded) {
+      await queue.deleteMessage(message.messageId, lease.popReceipt);
+      return;
+    }
+    if (poisonQueue && message.dequeueCount >= settings.maxDequeueCount)
+      return this.#toPoison(
+        message,
+        lease,
+        poisonQueue,
+        `has failed ${message.dequeueCount} times in function '${fn.name}'`,
+      );
+    const seconds = poisonQueue ? Math.round(settings.visibilityTimeoutMs / 1000) : FAILED_SECONDS;
+    await queue.updateMessage(message.messageId, lease.popReceipt, message.messageText, seconds);
+  }
+
+  /** Runs the function; false when it failed or when the bytes are no text for it. */
+  async #invoke(message: DequeuedMessageItem, bytes: Buffer): Promise<boolean> {
+    const { fn, invoker, log, extraInputs } = this.#options;
+    const isBinary = textOption(fn.trigger, 'dataType').toLowerCase() === 'binary';
+    const text = messageText(bytes);
+    if (text === undefined && !isBinary) {
+      log.write({
+        level: 'error',
+        category: `Function.${fn.name}`,
+        message: `Message ${message.messageId} of '${this.queueName}' is not UTF-8 text: the function fails without being called.`,
+      });
+      return false;
+    }
+    const input = {
+      triggerData: isBinary ? { bytes } : { string: text },
+      triggerMetadata: queueMetadata(message, text ?? ''),
+      extraInputs: extraInputs(),
+    };
+    return invokeWithRetry(invoker, fn, input, () => this.#paused);
   }
 
   #track(work: Promise<void>): void {
@@ -190,21 +243,18 @@ export class QueueListener {
     }
   }
 
-  async #release(message: DequeuedMessageItem, lease: MessageLease): Promise<void> {
-    const { queue, poisonQueue, settings, log, fn } = this.#options;
-    if (message.dequeueCount < settings.maxDequeueCount) {
-      await queue.updateMessage(
-        message.messageId,
-        lease.popReceipt,
-        message.messageText,
-        Math.round(settings.visibilityTimeoutMs / 1000),
-      );
-      return;
-    }
+  async #toPoison(
+    message: DequeuedMessageItem,
+    lease: MessageLease,
+    poisonQueue: QueueClient,
+    why: string,
+  ): Promise<void> {
+    const { queue, log } = this.#options;
+    await lease.stop();
     log.write({
       level: 'warning',
       category: 'Host.Queue',
-      message: `Message ${message.messageId} has failed ${message.dequeueCount} times in function '${fn.name}': moved to the queue '${poisonQueue.name}'.`,
+      message: `Message ${message.messageId} of '${queue.name}' ${why}: moved to the queue '${poisonQueue.name}'.`,
     });
     await poisonQueue.createIfNotExists();
     await poisonQueue.sendMessage(message.messageText);

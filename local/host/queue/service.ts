@@ -7,8 +7,8 @@ import type { FunctionApp, RegisteredFunction } from '../core/function-app.ts';
 import type { Invoker } from '../core/invocation.ts';
 import type { Log } from '../core/log.ts';
 import { textOption, type Binding, type InvocationResponse, type TypedData } from '../core/protocol.ts';
-import { QueueListener } from './listener.ts';
-import { encodeMessage, outputMessages } from './text.ts';
+import { QueueListener, statusOf } from './listener.ts';
+import { encodeMessage, outputMessages, queueMetadata } from './text.ts';
 
 /** What the service works with. */
 export interface QueueServiceOptions {
@@ -20,6 +20,10 @@ export interface QueueServiceOptions {
   readonly clientInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[];
 }
 
+/** Settings of a connection without a key, after its name. */
+const IDENTITY = /^(AzureWebJobs)?__(queueServiceUri|serviceUri|accountName)$/i;
+const POISON = '-poison';
+const LONGEST_NAME = 63;
 const QUEUE_NAME = /^[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]$/;
 
 /** Replaces `%NAME%` in a binding option by the setting of that name. */
@@ -36,7 +40,6 @@ export class QueueService {
   readonly #options: QueueServiceOptions;
   readonly #services = new Map<string, QueueServiceClient>();
   readonly #clients = new Map<string, QueueClient>();
-  readonly #created = new Set<string>();
   readonly #listeners: QueueListener[] = [];
 
   constructor(options: QueueServiceOptions) {
@@ -50,7 +53,9 @@ export class QueueService {
       if (fn.trigger.type.toLowerCase() !== 'queuetrigger') continue;
       try {
         const queue = this.#client(fn.trigger);
-        const poisonQueue = this.#client({ ...fn.trigger, queueName: `${queue.name}-poison` });
+        const poisonName = `${queue.name}${POISON}`;
+        const hasPoison = !queue.name.endsWith(POISON) && poisonName.length <= LONGEST_NAME;
+        const poisonQueue = hasPoison ? this.#client({ ...fn.trigger, queueName: poisonName }) : undefined;
         const newBatchThreshold =
           config.newBatchThreshold ?? Math.floor(config.batchSize / 2) * os.availableParallelism();
         const extraInputs = (): { name: string; data: TypedData }[] => this.inputs(fn);
@@ -92,11 +97,11 @@ export class QueueService {
 
   /** Messages in work, about how many are in each queue and its poison queue; null when a queue cannot be read or is not there. */
   async depths(): Promise<object[]> {
-    const count = async (queue: QueueClient): Promise<number | null> =>
-      queue.getProperties().then(
+    const count = async (queue: QueueClient | undefined): Promise<number | null> =>
+      queue?.getProperties().then(
         (answer) => answer.approximateMessagesCount ?? 0,
         () => null,
-      );
+      ) ?? null;
     return Promise.all(
       this.#listeners.map(async (listener) => ({
         queue: listener.queueName,
@@ -105,6 +110,17 @@ export class QueueService {
         poison: await count(listener.poisonQueue),
       })),
     );
+  }
+
+  /** Runs a function once with a text that lies in no queue. Throws what it throws. */
+  async call(fn: RegisteredFunction, text: string): Promise<void> {
+    const facts = { messageId: '', popReceipt: '', dequeueCount: 0 };
+    const times = { insertedOn: new Date(), expiresOn: new Date(), nextVisibleOn: new Date() };
+    await this.#options.invoker.invoke(fn, {
+      triggerData: { string: text },
+      triggerMetadata: queueMetadata({ ...facts, ...times }, text),
+      extraInputs: this.inputs(fn),
+    });
   }
 
   /** Data of the further input bindings of a function. */
@@ -125,12 +141,16 @@ export class QueueService {
 
   async #send(binding: Binding, messages: readonly (string | Buffer)[]): Promise<void> {
     const client = this.#client(binding);
-    if (!this.#created.has(client.url)) {
-      await client.createIfNotExists();
-      this.#created.add(client.url);
+    for (const message of messages) {
+      const text = encodeMessage(message, this.#options.config.messageEncoding);
+      try {
+        await client.sendMessage(text);
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+        await client.createIfNotExists();
+        await client.sendMessage(text);
+      }
     }
-    for (const message of messages)
-      await client.sendMessage(encodeMessage(message, this.#options.config.messageEncoding));
     for (const listener of this.#listeners) if (listener.queueName === client.name) listener.notify();
   }
 
@@ -139,6 +159,11 @@ export class QueueService {
     const connection = storageConnection(settings, binding['connection']);
     const shown = textOption(binding, 'connection') || 'AzureWebJobsStorage';
     if (connection === undefined || connection === '') {
+      const identity = Object.keys(settings).find((name) => IDENTITY.test(name.replace(shown, '')));
+      if (identity?.includes(shown) === true)
+        throw new HostConfigError(
+          `the storage connection '${shown}' is identity-based ('${identity}'), which this host does not have. Set '${shown}' to a connection string to run the app here.`,
+        );
       throw new HostConfigError(
         `the storage connection '${shown}' is not set. Put a connection string into the environment or into the Values of local.settings.json.`,
       );

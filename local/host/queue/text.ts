@@ -1,12 +1,26 @@
 /** Queue messages between the wire and the library (host-recordings/README.md, Queue). */
 import type { DequeuedMessageItem } from '@azure/storage-queue';
+import { doubleText } from '../core/dotnet.ts';
+import { bindingData, looksLikeJson, nodeText, parseJson } from '../core/json-text.ts';
 import type { TypedData } from '../core/protocol.ts';
 
-/** Text of a message; a base64 message that is not base64 stays as it is. */
-export function decodeMessage(text: string, encoding: 'none' | 'base64'): string {
-  if (encoding === 'none') return text;
-  const isBase64 = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
-  return isBase64 ? Buffer.from(text, 'base64').toString('utf8') : text;
+/** Bytes of a message; undefined when it is not in the encoding of host.json. */
+export function decodeMessage(text: string, encoding: 'none' | 'base64'): Buffer | undefined {
+  if (encoding === 'none') return Buffer.from(text, 'utf8');
+  const packed = text.replace(/[ \t\r\n]/g, '');
+  const isBase64 = packed.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(packed);
+  return isBase64 ? Buffer.from(packed, 'base64') : undefined;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text of a message; undefined when its bytes are no UTF-8. */
+export function messageText(bytes: Buffer): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Text of a message as it is stored in the queue. */
@@ -19,12 +33,14 @@ function timeData(time: Date | undefined): TypedData {
   return { json: JSON.stringify(`${(time ?? new Date(0)).toISOString().slice(0, 19)}+00:00`) };
 }
 
-function scalarText(value: unknown): string {
-  return typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value);
-}
+/** What trigger metadata tells of a message besides its text. */
+export type MessageFacts = Pick<
+  DequeuedMessageItem,
+  'dequeueCount' | 'expiresOn' | 'messageId' | 'insertedOn' | 'nextVisibleOn' | 'popReceipt'
+>;
 
 /** Trigger metadata of a message: the built-in values, then the scalars and objects of a JSON body, which hide built-in ones. */
-export function queueMetadata(message: DequeuedMessageItem, text: string): Record<string, TypedData> {
+export function queueMetadata(message: MessageFacts, text: string): Record<string, TypedData> {
   const metadata: Record<string, TypedData> = {
     QueueTrigger: { string: text },
     DequeueCount: { json: String(message.dequeueCount) },
@@ -34,49 +50,29 @@ export function queueMetadata(message: DequeuedMessageItem, text: string): Recor
     NextVisibleTime: timeData(message.nextVisibleOn),
     PopReceipt: { string: message.popReceipt },
   };
-  for (const [name, value] of Object.entries(jsonObject(text))) {
-    if (value === null || Array.isArray(value)) continue;
+  for (const [name, value] of bindingData(text)) {
     const hidden = Object.keys(metadata).find((known) => known.toLowerCase() === name.toLowerCase());
     if (hidden !== undefined) delete metadata[hidden];
-    metadata[name] = typeof value === 'object' ? { json: JSON.stringify(value) } : { string: scalarText(value) };
+    metadata[name] = value;
   }
   return metadata;
 }
 
-function jsonObject(text: string): object {
-  if (!text.trimStart().startsWith('{')) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch {
-    return {};
-  }
-}
-
-function messageText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'object') return JSON.stringify(value, undefined, 2);
-  return scalarText(value);
-}
-
 /**
  * Messages for a value that goes to a queue output: an array gives one message per element, a JSON text is parsed and
- * indented, null and undefined give none.
+ * indented, null and undefined give none. Throws an Error for a text that looks like JSON and is none.
  */
 export function outputMessages(data: TypedData | null | undefined): (string | Buffer)[] {
   if (data === null || data === undefined) return [];
   if (data.bytes) return [Buffer.from(data.bytes)];
-  const number = data.int ?? data.double;
-  if (typeof number === 'number') return [String(number)];
+  // A whole number crosses the wire with 64 bits.
+  if (typeof data.int === 'number') return [String(BigInt.asIntN(64, BigInt(data.int)))];
+  if (typeof data.double === 'number') return [doubleText(data.double)];
+  // The library's own JSON is read without dates; a text of the app with them.
+  const dates = data.json === undefined;
   const text = data.json ?? data.string ?? '';
-  let value: unknown = text;
-  if (data.json !== undefined || /^\s*[[{]/.test(text)) {
-    try {
-      value = JSON.parse(text);
-    } catch {
-      value = text;
-    }
-  }
+  if (dates && !looksLikeJson(text)) return [text];
+  const value = parseJson(text);
   if (value === null) return [];
-  return Array.isArray(value) ? value.map(messageText) : [messageText(value)];
+  return Array.isArray(value) ? value.map((item) => nodeText(item, dates)) : [nodeText(value, dates)];
 }

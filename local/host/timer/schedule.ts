@@ -1,6 +1,7 @@
 /** Timer schedules: NCRONTAB with six or five fields, or a TimeSpan (host-recordings/README.md, Timer). */
 import { Cron } from 'croner';
 import { parseTimeSpan } from '../config/host-json.ts';
+import { NcrontabError, readNcrontab } from './ncrontab.ts';
 
 /** A schedule; times in milliseconds since 1970. */
 export interface Schedule {
@@ -17,39 +18,44 @@ export class ScheduleError extends Error {
 }
 
 const MINUTE_MS = 60_000;
-/** What NCRONTAB knows in a field: numbers, names, ranges, lists and steps; none of the extensions of other crons. */
-const VALUE = '(?:\\*|\\d+|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)';
-const ITEM = `${VALUE}(?:-${VALUE})?(?:/\\d+)?`;
-const FIELD = new RegExp(`^${ITEM}(?:,${ITEM})*$`, 'i');
+
+function fieldsOf(text: string): string[] {
+  let reason = 'neither an NCRONTAB expression (six fields, or five without seconds) nor a time span (hh:mm:ss)';
+  try {
+    const fields = readNcrontab(text);
+    if (fields) return fields;
+  } catch (error) {
+    if (!(error instanceof NcrontabError)) throw error;
+    reason = `not a valid NCRONTAB expression: ${error.message}`;
+  }
+  throw new ScheduleError(`'${text}' is ${reason}.`);
+}
 
 /** Reads a schedule; `timeZone` is an IANA name. Throws ScheduleError. */
 export function parseSchedule(text: string, timeZone: string): Schedule {
-  const interval = parseTimeSpan(text.trim());
+  const interval = parseTimeSpan(text);
   if (interval !== undefined) {
     if (interval <= 0) throw new ScheduleError(`The time span '${text}' is not positive.`);
     return { next: (after) => after + interval, adjustForDST: false, frequent: interval < MINUTE_MS };
   }
-  const fields = text.trim().split(/\s+/);
-  const bad = (fields.length !== 5 && fields.length !== 6) || !fields.every((field) => FIELD.test(field));
-  if (bad)
-    throw new ScheduleError(
-      `'${text}' is neither an NCRONTAB expression (six fields, or five without seconds) nor a time span (hh:mm:ss).`,
-    );
-  let cron: Cron;
+  const fields = fieldsOf(text);
   try {
-    // NCRONTAB wants day of month and day of week to match both.
-    cron = new Cron(fields.join(' '), { timezone: timeZone, paused: true, domAndDow: true });
+    Intl.DateTimeFormat('en', { timeZone });
   } catch (error) {
     throw new ScheduleError(
-      `'${text}' is not a valid NCRONTAB expression: ${error instanceof Error ? error.message : String(error)}`,
+      `'${timeZone}' is not a time zone. Give WEBSITE_TIME_ZONE an IANA name such as Europe/Berlin.`,
       { cause: error },
     );
   }
+  // NCRONTAB wants day of month and day of week to match both.
+  const cron = new Cron(fields.join(' '), { timezone: timeZone, paused: true, domAndDow: true });
   const next = (after: number): number => {
     const time = cron.nextRun(new Date(after));
     if (!time) throw new ScheduleError(`'${text}' never fires.`);
     return time.getTime();
   };
-  const probe = next(Date.UTC(2024, 0, 1));
-  return { next, adjustForDST: true, frequent: fields.length === 6 && next(probe) - probe < MINUTE_MS };
+  next(Date.now());
+  const [seconds = '', ...rest] = fields;
+  const everyMinute = fields.length === 6 && rest.every((field) => field === '*');
+  return { next, adjustForDST: true, frequent: everyMinute && (seconds === '*' || seconds.includes(',')) };
 }

@@ -1,6 +1,6 @@
 /** Timer triggers: never two runs at once, missed runs are caught up once, status is kept (host-recordings/README.md, Timer). */
 import type { FunctionApp, RegisteredFunction } from '../core/function-app.ts';
-import type { Invoker } from '../core/invocation.ts';
+import type { InvocationInput, Invoker } from '../core/invocation.ts';
 import type { Log } from '../core/log.ts';
 import { textOption, type TypedData } from '../core/protocol.ts';
 import { invokeWithRetry } from '../core/retry.ts';
@@ -16,6 +16,8 @@ export interface TimerServiceOptions {
   readonly store: DurableStore;
   readonly log: Log;
   readonly clientInputs: (fn: RegisteredFunction) => { name: string; data: TypedData }[];
+  /** True when only the worker process is new: `runOnStartup` means the start of the host. */
+  readonly restarted: boolean;
 }
 
 /** Longest single wait; longer ones are split. */
@@ -59,6 +61,11 @@ export class TimerService {
     }
   }
 
+  /** Runs the function once, outside of its schedule. Throws what it throws. */
+  async call(fn: RegisteredFunction): Promise<void> {
+    await this.#timers.find((timer) => timer.fn === fn)?.call();
+  }
+
   /** Arms nothing more; a run under way goes on. */
   stop(): void {
     for (const timer of this.#timers) timer.stop();
@@ -67,7 +74,7 @@ export class TimerService {
 
 class FunctionTimer {
   readonly #options: TimerServiceOptions;
-  readonly #fn: RegisteredFunction;
+  readonly fn: RegisteredFunction;
   readonly #schedule: Schedule;
   readonly #monitored: boolean;
   #handle: NodeJS.Timeout | undefined;
@@ -75,18 +82,65 @@ class FunctionTimer {
 
   constructor(options: TimerServiceOptions, fn: RegisteredFunction, schedule: Schedule) {
     this.#options = options;
-    this.#fn = fn;
+    this.fn = fn;
     this.#schedule = schedule;
     this.#monitored = fn.trigger['useMonitor'] !== false && !schedule.frequent;
   }
 
   start(): void {
     const now = Date.now();
-    const stored = this.#monitored ? this.#options.store.timerStatus(this.#fn.name) : undefined;
-    const isPastDue = stored !== undefined && Date.parse(stored.next) < now;
-    const status = stored ?? { last: NEVER, next: offsetTime(this.#schedule.next(now)), last_updated: NEVER };
-    if (isPastDue || this.#fn.trigger['runOnStartup'] === true) void this.#run(isPastDue, status);
-    else this.#arm(status, stored ? Date.parse(stored.next) : this.#schedule.next(now));
+    const stored = this.#monitored ? this.#options.store.timerStatus(this.fn.name) : undefined;
+    const status = stored ? this.#current(stored, now) : this.#first(now);
+    const isPastDue = stored !== undefined && Date.parse(status.next) < now;
+    const runsNow = this.fn.trigger['runOnStartup'] === true && !this.#options.restarted;
+    if (isPastDue || runsNow) void this.#run(isPastDue, status);
+    else this.#arm(status, Date.parse(status.next));
+  }
+
+  async call(): Promise<void> {
+    const status = this.#monitored ? this.#options.store.timerStatus(this.fn.name) : undefined;
+    await this.#options.invoker.invoke(this.fn, this.#input(false, status));
+  }
+
+  /** A timer that is seen for the first time: what it waits for is recorded, so that it can be missed. */
+  #first(now: number): TimerStatusRow {
+    const next = offsetTime(this.#schedule.next(now));
+    if (this.#monitored) this.#store({ last: NEVER, next, last_updated: offsetTime(now) });
+    return { last: NEVER, next, last_updated: NEVER };
+  }
+
+  /** The stored status; when the schedule is another one now, it begins anew, and nothing counts as missed. */
+  #current(stored: TimerStatusRow, now: number): TimerStatusRow {
+    const base = [stored.last, stored.last_updated].find((time) => time !== NEVER);
+    let from = base === undefined ? now : Date.parse(base);
+    if (this.#schedule.next(from) === Date.parse(stored.next)) return stored;
+    if (this.#schedule.next(from) < now) from = now;
+    const status = { last: NEVER, next: offsetTime(this.#schedule.next(from)), last_updated: offsetTime(from) };
+    this.#store(status);
+    return status;
+  }
+
+  #store(status: TimerStatusRow): void {
+    try {
+      this.#options.store.putTimerStatus(this.fn.name, status);
+    } catch (error) {
+      this.#options.log.write({
+        level: 'error',
+        category: 'Host.Timer',
+        message: `The status of timer '${this.fn.name}' could not be stored: ${String(error)}`,
+      });
+    }
+  }
+
+  #input(isPastDue: boolean, status: TimerStatusRow | undefined): InvocationInput {
+    const shown = status &&
+      this.#monitored && { Last: status.last, Next: status.next, LastUpdated: status.last_updated };
+    const json = JSON.stringify({
+      Schedule: { AdjustForDST: this.#schedule.adjustForDST },
+      ScheduleStatus: shown || null,
+      IsPastDue: isPastDue,
+    });
+    return { triggerData: { json }, extraInputs: this.#options.clientInputs(this.fn) };
   }
 
   stop(): void {
@@ -107,36 +161,18 @@ class FunctionTimer {
   }
 
   async #run(isPastDue: boolean, status: TimerStatusRow): Promise<void> {
-    const { invoker, store, log, clientInputs } = this.#options;
     const started = Date.now();
-    const shown = this.#monitored ? { Last: status.last, Next: status.next, LastUpdated: status.last_updated } : null;
-    const json = JSON.stringify({
-      Schedule: { AdjustForDST: this.#schedule.adjustForDST },
-      ScheduleStatus: shown,
-      IsPastDue: isPastDue,
-    });
-    await invokeWithRetry(
-      invoker,
-      this.#fn,
-      { triggerData: { json }, extraInputs: clientInputs(this.#fn) },
-      () => this.#stopped,
-    );
-    if (this.#stopped) return;
+    const input = this.#input(isPastDue, status);
+    const succeeded = await invokeWithRetry(this.#options.invoker, this.fn, input, () => this.#stopped);
+    // A stop between two tries leaves the status alone: the run is made up for at the next start.
+    if (this.#stopped && !succeeded) return;
     const next = this.#schedule.next(started);
     const now: TimerStatusRow = {
       last: offsetTime(started),
       next: offsetTime(next),
       last_updated: offsetTime(started),
     };
-    try {
-      if (this.#monitored) store.putTimerStatus(this.#fn.name, now);
-    } catch (error) {
-      log.write({
-        level: 'error',
-        category: 'Host.Timer',
-        message: `The status of timer '${this.#fn.name}' could not be stored: ${String(error)}`,
-      });
-    }
+    if (this.#monitored) this.#store(now);
     this.#arm(now, next);
   }
 }

@@ -3,16 +3,27 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseHostJson, parseTimeSpan } from '../../../local/host/config/host-json.ts';
+import { parseConfiguration } from '../../../local/host/config/json-file.ts';
+import { withOverrides } from '../../../local/host/config/overrides.ts';
 import { timeSpanText } from '../../../local/host/core/invocation.ts';
+import { bindingData } from '../../../local/host/core/json-text.ts';
 import { createLog, type LogRecord } from '../../../local/host/core/log.ts';
 import { retryDelay } from '../../../local/host/core/retry.ts';
 import { customStatusError } from '../../../local/host/durable/failures.ts';
-import { DataFolderError, lockDataFolder } from '../../../local/host/durable/lock.ts';
+import { lockDataFolder } from '../../../local/host/durable/lock.ts';
+import { DataFolderError } from '../../../local/host/folders.ts';
 import { DurableStore } from '../../../local/host/durable/store.ts';
 import { compareVersions, judgeVersion } from '../../../local/host/durable/versions.ts';
-import { pathSegments } from '../../../local/host/http/routes.ts';
+import { readTarget } from '../../../local/host/http/target.ts';
 import { compileTemplate, TemplateError } from '../../../local/host/http/template.ts';
-import { decodeMessage, encodeMessage, outputMessages, queueMetadata } from '../../../local/host/queue/text.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  messageText,
+  outputMessages,
+  queueMetadata,
+} from '../../../local/host/queue/text.ts';
+import { readNcrontab } from '../../../local/host/timer/ncrontab.ts';
 import { parseSchedule, ScheduleError } from '../../../local/host/timer/schedule.ts';
 import { temporaryFolder } from './support.ts';
 
@@ -39,13 +50,70 @@ describe('route templates', () => {
     ['a/b', '//a/b', undefined],
     ['a/b', '/a//b', undefined],
     ['a', '/b/../a', {}],
+    ['f/{*p}', '/f//a', undefined],
+    ['f/{*p}', '/f/a//b', { p: 'a//b' }],
+    ['f/{*p}', '/f/a/b/..', { p: 'a/' }],
+    ['f/{*p:int}', '/f', undefined],
+    ['f/{*p=none}', '/f', { p: 'none' }],
+    ['f/{n:int=x}', '/f', undefined],
+    ['f/{a}-{b}', '/f/x-y-z', { a: 'x-y', b: 'z' }],
+    ['f/{a}-{b}', '/f/-y', undefined],
+    ['f/{file}.{ext?}', '/f/a.b.c', { file: 'a.b', ext: 'c' }],
+    ['f/{file}.{ext?}', '/f/abc', { file: 'abc' }],
+    ['f/{file}.{ext?}', '/f/abc.', undefined],
+    ['f/{my.name}', '/f/1', { 'my.name': '1' }],
+    ['f/{x:regex(^\\d{{3}}-\\w:(a|b)$)}', '/f/123-a:b', { x: '123-a:b' }],
   ])('%s and %s', (template, url, expected) => {
-    expect(compileTemplate(template).match(pathSegments(url)!)).toEqual(expected);
+    expect(compileTemplate(template).match(readTarget(url).segments)).toEqual(expected);
   });
 
-  test('name what is wrong with them', () => {
-    expect(() => compileTemplate('a/{b:nope}')).toThrow(TemplateError);
-    expect(() => compileTemplate('a/{b')).toThrow('unmatched brace');
+  // Constraint, values that pass, values that do not.
+  test.each([
+    ['int', ['+5', ' 5 ', '-2147483648'], ['5.0', '2147483648', '']],
+    ['long', ['9223372036854775807'], ['9223372036854775808']],
+    ['bool', ['TRUE', 'false'], ['1', 'yes']],
+    ['decimal', ['1,000.5', '5-', '.5'], ['1e5', '-5-', '9'.repeat(30)]],
+    ['double', ['1e5', 'NaN', '-Infinity', '1,0'], ['1e', 'x']],
+    ['guid', ['{6f9619ff-8b86-d011-b42d-00c04fc964ff}'], ['6f9619ff8b86-d011b42d00c04fc964ff']],
+    [
+      'datetime',
+      ['2024-02-29', '2024-01-02T03:04:05Z', '12-31-2024', '5 May 2024', '10:30 PM'],
+      ['2024-02-30', '5', '25:00'],
+    ],
+    ['alpha', ['aZ'], ['a1']],
+    ['minlength(2)', ['ab'], ['a']],
+    ['maxlength(2)', ['ab'], ['abc']],
+    ['length(2)', ['ab'], ['a', 'abc']],
+    ['range(-1,9)', ['-1', '9'], ['10', 'x']],
+    ['min(3)', ['3'], ['2', 'x', '9223372036854775808']],
+    ['max(3)', ['-9'], ['4', 'x']],
+    ['file', ['a.b'], ['a', 'a.']],
+    ['nonfile', ['a', 'a.'], ['a.b']],
+    ['regex(b.d)', ['aBCDe'], ['bd']],
+    ['INT:Min(3)', ['3'], ['2']],
+  ])('the constraint %s accepts and refuses as ASP.NET Core does', (name, good, bad) => {
+    const accepts = (value: string) => compileTemplate(`{x:${name}}`).match([value]) !== undefined;
+    expect(good.filter((value) => !accepts(value))).toEqual([]);
+    expect(bad.filter(accepts)).toEqual([]);
+  });
+
+  test.each([
+    'a/{b:nope}',
+    'a/{b',
+    'a}',
+    'a//b',
+    'a?',
+    '{a}{b}',
+    '{*a}/b',
+    '{a}/{A}',
+    '{*a?}',
+    '{a?=1}',
+    'x{a?}',
+    '{a:min(x)}',
+    '{a:int(5)}',
+    '{?}',
+  ])('the template %s cannot be used', (template) => {
+    expect(() => compileTemplate(template)).toThrow(TemplateError);
   });
 });
 
@@ -70,15 +138,37 @@ describe('host.json', () => {
   test('names settings that have no effect and refuses those that would change behaviour', () => {
     const config = parseHostJson({
       version: '2.0',
-      extensions: { blobs: {}, queues: { batchsize: 3 } },
+      extensions: { blobs: {}, queues: { batchSizes: 3 } },
       concurrency: {},
     });
     expect(config.warnings.map((text) => /'(.*?)'/.exec(text)?.[1])).toEqual([
       'extensions.blobs',
-      'extensions.queues.batchsize',
+      'extensions.queues.batchSizes',
       'concurrency',
     ]);
     expect(() => parseHostJson({ version: '2.0', customHandler: {} })).toThrow("'customHandler' is not supported");
+  });
+
+  test('is read with comments, trailing commas and in any letter case, like local.settings.json', () => {
+    const text =
+      '\ufeff{ // one\n "version": "2.0", /* "two" */ "Extensions": { "HTTP": { "routeprefix": "a//b,]" , }, "queues": { "BatchSize": 3 } }, }';
+    expect(parseHostJson(parseConfiguration(text))).toMatchObject({
+      routePrefix: 'a//b,]',
+      queues: { batchSize: 3 },
+      warnings: [],
+    });
+  });
+
+  test('gives way to settings AzureFunctionsJobHost__*', () => {
+    const content = withOverrides(
+      { version: '2.0', Extensions: { http: { routePrefix: 'api' } } },
+      {
+        AzureFunctionsJobHost__extensions__http__routePrefix: '1',
+        AzureFunctionsJobHost__extensions__queues__batchSize: '4',
+        Other__extensions__queues__batchSize: '5',
+      },
+    );
+    expect(parseHostJson(content)).toMatchObject({ routePrefix: '1', queues: { batchSize: 4 } });
   });
 
   test('time spans are read and written the .NET way', () => {
@@ -88,6 +178,8 @@ describe('host.json', () => {
       parseTimeSpan('00:00:00.250'),
       parseTimeSpan('5 min'),
     ]).toEqual([300_000, 93_600_000, 250, undefined]);
+    const days = ['5', '1.00:00', '1:00:00:00', '24:00:00', '00:30', '00:60:00'].map(parseTimeSpan);
+    expect(days.map((ms) => (ms === undefined ? ms : ms / 86_400_000))).toEqual([5, 1, 1, 24, 1 / 48, undefined]);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 10_000_000_000 }), (ms) => {
         expect(parseTimeSpan(timeSpanText(ms))).toBe(ms);
@@ -100,10 +192,10 @@ describe('queue messages', () => {
   test('survive encoding and decoding', () => {
     fc.assert(
       fc.property(fc.string(), fc.constantFrom('none' as const, 'base64' as const), (text, encoding) => {
-        expect(decodeMessage(encodeMessage(text, encoding), encoding)).toBe(Buffer.from(text, 'utf8').toString('utf8'));
+        const bytes = decodeMessage(encodeMessage(text, encoding), encoding);
+        expect(messageText(bytes!)).toBe(Buffer.from(text, 'utf8').toString('utf8'));
       }),
     );
-    expect(decodeMessage('{"plain":1}', 'base64')).toBe('{"plain":1}');
   });
 
   test('let keys of a JSON body hide the built-in metadata', () => {
@@ -125,6 +217,29 @@ describe('queue messages', () => {
     });
     expect(Object.keys(metadata)).not.toContain('l');
     expect(metadata['InsertionTime']).toEqual({ json: '"1970-01-01T00:00:00+00:00"' });
+  });
+
+  test('bring their JSON into the metadata with the texts that .NET gives', () => {
+    const data = bindingData(
+      '{"when":"2026-01-02T03:04:05.50+02:00","n":1.50,"big":12345678901234567890,"small":1e-7,"o":{"d":"2026-01-02T03:04:05.50Z","x":1.0},"day":"2026-02-30T00:00:00Z"}',
+    );
+    expect(Object.fromEntries(data)).toEqual({
+      when: { string: '01/02/2026 01:04:05' },
+      n: { string: '1.5' },
+      big: { string: '12345678901234567890' },
+      small: { string: '1E-07' },
+      o: { json: '{"d":"2026-01-02T03:04:05.5Z","x":1.0}' },
+      day: { string: '2026-02-30T00:00:00Z' },
+    });
+    expect([bindingData('[1]').size, bindingData('{a:1}').size]).toEqual([0, 0]);
+  });
+
+  test('from outputs have the number and date texts of .NET, and a broken JSON text fails', () => {
+    expect(outputMessages({ int: 1e21 })).toEqual(['3875820019684212736']);
+    expect(outputMessages({ double: 1e-7 })).toEqual(['1E-07']);
+    expect(outputMessages({ string: '["2026-01-02T03:04:05Z",1.0]' })).toEqual(['01/02/2026 03:04:05', '1']);
+    expect(outputMessages({ json: '["2026-01-02T03:04:05Z",[],{}]' })).toEqual(['2026-01-02T03:04:05Z', '[]', '{}']);
+    expect(() => outputMessages({ string: '{not json}' })).toThrow(SyntaxError);
   });
 
   test('are made from outputs as recorded', () => {
@@ -160,7 +275,38 @@ describe('schedules', () => {
     expect(new Date(parseSchedule('0 0 0 13 * FRI', 'UTC').next(noon)).toISOString()).toBe('2026-02-13T00:00:00.000Z');
   });
 
-  test.each(['not a cron', '* * * *', '61 * * * * *', '@daily', '0 0 L * *'])('%s is refused', (text) => {
+  test.each([
+    ['5/20 * * * * *', '5,25,45'],
+    ['50-10/20 * * * * *', '10,30,50'],
+    ['*/0 0 * * * *', '*'],
+  ])('%s has the seconds %s, as NCrontab reads them', (text, seconds) => {
+    expect(readNcrontab(text)?.[0]).toBe(seconds);
+  });
+
+  test('know names by their beginning', () => {
+    expect(readNcrontab('0 0 * MARCH,s-nov Mon-friday')).toEqual(['0', '0', '*', '3,9,10,11', '1,2,3,4,5']);
+  });
+
+  test('with two moments in one minute of the hour keep their status', () => {
+    expect(parseSchedule('0,30 0 * * * *', 'UTC').frequent).toBe(false);
+    expect(parseSchedule('0,30 * * * * *', 'UTC').frequent).toBe(true);
+  });
+
+  test('name a time zone that is none', () => {
+    expect(() => parseSchedule('0 * * * *', 'Eastern Standard Time')).toThrow('IANA name');
+  });
+
+  test.each([
+    'not a cron',
+    '* * * *',
+    '61 * * * * *',
+    '@daily',
+    '0 0 L * *',
+    '* * * * * 7',
+    '0 0 ? * *',
+    '00:60:00',
+    '',
+  ])('%s is refused', (text) => {
     expect(() => parseSchedule(text, 'UTC')).toThrow(ScheduleError);
   });
 });

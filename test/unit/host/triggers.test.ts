@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHost } from '../../../local/host/host.ts';
 import { DurableStore } from '../../../local/host/durable/store.ts';
 import {
   failingHost,
@@ -170,6 +171,56 @@ describe('settings', () => {
       true,
     ]);
     await host.end();
+  });
+});
+
+describe('a timer between two runs of the host', () => {
+  const app = () =>
+    writeApp({
+      'main.js': `const { app } = require('@azure/functions');
+        globalThis.runs = []; app.timer('yearly', { schedule: '0 0 0 1 1 *', handler: (timer) => { globalThis.runs.push(timer); } });
+        app.timer('eager', { schedule: '0 0 0 1 1 *', runOnStartup: true, handler: () => { globalThis.runs.push('eager'); } });`,
+    });
+  const runs = async (folder: string, data: string, restarted: boolean): Promise<any[]> => {
+    const host = await createHost({ app: folder, port: 0, data, settings: {}, restarted });
+    await sleep(20);
+    await host.stop();
+    return (globalThis as any).runs;
+  };
+  const change = (data: string, times: { last: string; next: string; last_updated: string }): void => {
+    const store = new DurableStore(path.join(data, 'durable.db'));
+    store.putTimerStatus('yearly', times);
+    store.close();
+  };
+
+  test('has recorded what it waits for, so that even its very first time can be missed', async () => {
+    const data = temporaryFolder();
+    expect(await runs(app(), data, true)).toEqual([]);
+    const store = new DurableStore(path.join(data, 'durable.db'));
+    const status = store.timerStatus('yearly');
+    store.close();
+    expect(status).toMatchObject({
+      last: '0001-01-01T00:00:00+00:00',
+      next: expect.stringMatching(/-01-01T00:00:00\+00:00$/),
+    });
+    change(data, { ...status!, next: '2021-01-01T00:00:00+00:00', last_updated: '2020-05-05T00:00:00+00:00' });
+    expect(await runs(app(), data, true)).toMatchObject([
+      { isPastDue: true, scheduleStatus: { next: '2021-01-01T00:00:00+00:00' } },
+    ]);
+  });
+
+  test('has missed nothing when its schedule is another one now', async () => {
+    const data = temporaryFolder();
+    change(data, {
+      last: '2020-05-05T00:00:00+00:00',
+      next: '2020-05-06T00:00:00+00:00',
+      last_updated: '2020-05-05T00:00:00+00:00',
+    });
+    expect(await runs(app(), data, true)).toEqual([]);
+  });
+
+  test('runs on startup of the host, not of a new worker', async () => {
+    expect(await runs(app(), temporaryFolder(), false)).toEqual(['eager']);
   });
 });
 
