@@ -23,6 +23,8 @@ export interface RuntimeOptions {
   readonly tuning?: Partial<Tuning>;
 }
 
+type Submit = World['submit'];
+
 const TUNING: Tuning = { pageSize: 200, rolePropagationSeconds: 20, identityReplicationSeconds: 30 };
 const MACHINES = 'Microsoft.Compute/virtualMachines';
 
@@ -34,7 +36,7 @@ class Runtime {
   #started = false;
   #closed = false;
 
-  constructor(options: RuntimeOptions) {
+  constructor(options: RuntimeOptions, submit: Submit) {
     this.#options = options;
     const store = openStore(options.directory);
     const random = createRandom(options.randomSeed ?? 'capstan', Number(store.setting('randomPosition') ?? 0));
@@ -49,6 +51,7 @@ class Runtime {
       tenantId: SEED.tenantId,
       kinds: KINDS,
       schedule: (operation) => this.#schedule(operation),
+      submit,
     };
     this.#fill();
   }
@@ -124,7 +127,11 @@ class Runtime {
   }
 }
 
-/** Opens the state and seeds it when it is empty. */
-export function createRuntime(options: RuntimeOptions): Runtime {
-  return new Runtime(options);
+/**
+ * Opens the state and seeds it when it is empty.
+ *
+ * @param submit how a request of ARM's own is answered
+ */
+export function createRuntime(options: RuntimeOptions, submit: Submit): Runtime {
+  return new Runtime(options, submit);
 }

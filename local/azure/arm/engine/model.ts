@@ -32,6 +32,16 @@ export interface World {
   readonly kinds: ReadonlyMap<string, Kind>;
   /** Arranges that an operation is completed when it is due. */
   schedule(operation: Operation): void;
+  /** Sends a request of ARM's own (a deployment's resource) on behalf of a caller. Throws ArmError for a refusal. */
+  submit(request: OwnRequest, principal: Principal): AzureReply;
+}
+
+/** A request that ARM makes itself. */
+export interface OwnRequest {
+  readonly method: 'PUT' | 'POST';
+  readonly path: string;
+  readonly version: string;
+  readonly body: JsonObject;
 }
 
 /**
@@ -151,6 +161,11 @@ export interface Kind {
   failed?(world: World, resource: Resource): void;
   /** When a deletion was accepted. */
   deleting?(world: World, resource: Resource): void;
+  /**
+   * Goes on with an operation of kind `steps`: seconds until it is asked again, the error with which it ends, or undefined
+   * when it has ended well.
+   */
+  step?(world: World, resource: Resource): number | JsonObject | undefined;
   /** When an action's operation has ended well. */
   finished?(world: World, resource: Resource, operation: Operation): void;
   /** True when a deletion may overtake a running create or update. */

@@ -96,11 +96,14 @@ export function operationUrl(world: World, operation: Operation, form: 'status' 
   const ticks = (EPOCH_TICKS + BigInt(Math.round(world.clock.now() * 1000)) * 10n).toString();
   const group = operation.kind === 'delete-group';
   const provider = operation.type.split('/')[0] ?? '';
-  const path = style.status.startsWith('privateDns')
-    ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
-    : group
-      ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
-      : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
+  const path =
+    operation.kind === 'steps'
+      ? `${operation.key}/operationStatuses/${operation.id}`
+      : style.status.startsWith('privateDns')
+        ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
+        : group || provider === 'Microsoft.Resources'
+          ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
+          : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
   const monitor = form === 'result' && (style.compute || style.status === 'asyncoperations');
   const query = [
     ...(style.compute ? ['p=b26caeba-1a35-4884-92ce-d47b44b28157'] : []),
@@ -150,6 +153,8 @@ export function statusReply(world: World, operation: Operation): AzureReply {
   const retryAfter =
     running && operation.pollRetryAfter !== undefined ? { 'retry-after': String(operation.pollRetryAfter) } : {};
   const error = operation.status !== 'InProgress' && operation.error !== undefined ? { error: operation.error } : {};
+  if (operation.kind === 'steps')
+    return jsonReply(200, { status: running ? 'Running' : operation.status, ...error }, retryAfter);
   if (operation.type.toLowerCase().startsWith('microsoft.network')) {
     return jsonReply(200, { status: operation.status, ...error }, retryAfter);
   }

@@ -1,15 +1,18 @@
 import type { Kind } from '../engine/model.ts';
 import { authorizationHandlers, extensionKinds } from './authorization.ts';
 import { catalogueHandlers } from './catalogueHandlers.ts';
+import { deletedVaultHandlers } from './deletedVaults.ts';
+import { deploymentHandlers, deployments } from './deployments.ts';
 import { availabilitySets, disks } from './disks.ts';
 import type { Handlers } from './handlers.ts';
-import { userAssignedIdentities, vaults } from './identities.ts';
+import { federatedIdentityCredentials, userAssignedIdentities, vaults } from './identities.ts';
 import { galleries, galleryImages, galleryImageVersions, images } from './images.ts';
 import { loadBalancers } from './loadBalancers.ts';
 import { networkInterfaces } from './networkInterfaces.ts';
 import { networkSecurityGroups, routeTables } from './networkSecurityGroups.ts';
-import { privateDnsKinds } from './privateDns.ts';
+import { privateDnsHandlers, privateDnsKinds } from './privateDns.ts';
 import { privateDnsZoneGroups, privateEndpoints } from './privateEndpoints.ts';
+import { marketplaceHandlers } from './marketplace.ts';
 import { natGateways, publicIPAddresses } from './publicAddresses.ts';
 import { groupHandlers, resourceGroups } from './resourceGroups.ts';
 import { storageAccounts } from './storageAccounts.ts';
@@ -37,7 +40,9 @@ const ALL: readonly Kind[] = [
   galleryImageVersions,
   storageAccounts,
   userAssignedIdentities,
+  federatedIdentityCredentials,
   vaults,
+  deployments,
   privateEndpoints,
   privateDnsZoneGroups,
   ...privateDnsKinds,
@@ -55,4 +60,8 @@ export const HANDLERS: Handlers = {
   ...storageHandlers,
   ...authorizationHandlers,
   ...guestHandlers,
+  ...deploymentHandlers,
+  ...marketplaceHandlers,
+  ...deletedVaultHandlers,
+  ...privateDnsHandlers,
 };
