@@ -6,6 +6,7 @@ import { createFaults } from './engine/faults.ts';
 import type { Tuning, World } from './engine/model.ts';
 import { createRandom } from './engine/random.ts';
 import { type Operation, openStore } from './engine/store.ts';
+import { CLUSTERS, machinesChanged } from './kinds/agentPools.ts';
 import { KINDS } from './kinds/index.ts';
 import { bootedMachine, powerOf } from './kinds/machinePower.ts';
 import { SEED, seedAzure } from './seed.ts';
@@ -86,6 +87,9 @@ class Runtime {
       if (powerOf(machine) !== 'running' || machine.state === 'Deleting') continue;
       machines.start(bootedMachine(this.world, machine), { resumed: true });
     }
+    for (const cluster of store.ofType(CLUSTERS)) {
+      if (cluster.state !== 'Creating' && cluster.state !== 'Deleting') machinesChanged(this.world, cluster);
+    }
   };
 
   /** Back to the seeded Azure. */
@@ -94,6 +98,7 @@ class Runtime {
     for (const machine of store.ofType(MACHINES)) {
       if (powerOf(machine) === 'running') machines.stop(machine.id, 'deleted');
     }
+    for (const cluster of store.ofType(CLUSTERS)) machines.managedClusters?.remove(cluster.id);
     faults.clear();
     store.clear();
     this.#fill();

@@ -118,6 +118,12 @@ export interface ActionCall {
 
 export type Action = (world: World, resource: Resource, call: ActionCall) => AzureReply;
 
+/** How a long operation goes: its duration in Azure seconds, and what its status says up to which share of it. */
+export interface Progress {
+  readonly seconds: number;
+  readonly phases: readonly { readonly until: number; readonly status: string }[];
+}
+
 /** One resource type of the simulated Azure. */
 export interface Kind {
   readonly type: string;
@@ -151,8 +157,12 @@ export interface Kind {
   view?(world: World, resource: Resource, wire: JsonObject, expand: string | undefined): JsonObject;
   /** Refuses a deletion; throws ArmError. */
   deletable?(world: World, resource: Resource): void;
-  /** After the first write was stored, before its operation ends (creates dependent resources). */
-  accepted?(world: World, resource: Resource): void;
+  /** After a write was stored, before its operation ends (creates dependent resources). */
+  accepted?(world: World, resource: Resource, created: boolean): void;
+  /** What the operation of a write says of its progress, and how long it lasts where that depends on the write. */
+  progress?(world: World, resource: Resource, operation: 'put' | 'delete'): Progress | undefined;
+  /** Refuses a write while another one runs, in the provider's own words. */
+  checkBusy?(world: World, resource: Resource): void;
   /** When a create or update has ended well. */
   ready?(world: World, resource: Resource, created: boolean): void;
   /** The error with which the operation of a create or update will end; undefined: it will end well. */

@@ -65,6 +65,11 @@ export function identityView(resource: Resource): IdentityView {
   return { id: resource.id, clientId: read('clientId'), principalId: read('principalId'), tenantId: read('tenantId') };
 }
 
+/** Every user-assigned identity. */
+export function identitiesOf(world: World): readonly IdentityView[] {
+  return [...world.store.ofType(TYPE)].map(identityView);
+}
+
 /** The identity with this resource id, client id or principal id. */
 export function findIdentity(
   world: World,

@@ -1,4 +1,6 @@
 import type { Kind } from '../engine/model.ts';
+import { agentPools } from './agentPools.ts';
+import { scaleSets } from './aksNodeGroup.ts';
 import { authorizationHandlers, extensionKinds } from './authorization.ts';
 import { catalogueHandlers } from './catalogueHandlers.ts';
 import { deletedVaultHandlers } from './deletedVaults.ts';
@@ -12,6 +14,7 @@ import { networkInterfaces } from './networkInterfaces.ts';
 import { networkSecurityGroups, routeTables } from './networkSecurityGroups.ts';
 import { privateDnsHandlers, privateDnsKinds } from './privateDns.ts';
 import { privateDnsZoneGroups, privateEndpoints } from './privateEndpoints.ts';
+import { managedClusterHandlers, managedClusters } from './managedClusters.ts';
 import { marketplaceHandlers } from './marketplace.ts';
 import { natGateways, publicIPAddresses } from './publicAddresses.ts';
 import { groupHandlers, resourceGroups } from './resourceGroups.ts';
@@ -43,6 +46,9 @@ const ALL: readonly Kind[] = [
   federatedIdentityCredentials,
   vaults,
   deployments,
+  managedClusters,
+  agentPools,
+  scaleSets,
   privateEndpoints,
   privateDnsZoneGroups,
   ...privateDnsKinds,
@@ -61,6 +67,7 @@ export const HANDLERS: Handlers = {
   ...authorizationHandlers,
   ...guestHandlers,
   ...deploymentHandlers,
+  ...managedClusterHandlers,
   ...marketplaceHandlers,
   ...deletedVaultHandlers,
   ...privateDnsHandlers,
