@@ -63,6 +63,7 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2025-05-01',
     '2025-07-01',
     '2025-09-01',
+    '2026-03-01',
   ],
   'microsoft.compute': [
     '2017-03-30',
@@ -102,6 +103,7 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2025-03-03',
     '2025-04-01',
     '2025-11-01',
+    '2026-03-02',
     '2026-03-03',
     '2026-04-01',
   ],
@@ -195,6 +197,9 @@ export const API_VERSIONS: Readonly<Record<string, readonly string[]>> = {
     '2025-05-01',
     '2025-07-01',
     '2025-08-01',
+    '2026-04-01',
     '2026-06-01',
+    '2026-07-01',
+    '2026-08-01',
   ],
 };

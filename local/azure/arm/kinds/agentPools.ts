@@ -78,7 +78,8 @@ export function completePool(
   const before = existing ?? {};
   const os = text(sent['osType']) ?? text(before['osType']) ?? 'Linux';
   checkUnchanged(before, existing === undefined ? {} : sent, IMMUTABLE, 'properties.');
-  const wish = text(sent['orchestratorVersion']) ?? text(before['orchestratorVersion']) ?? context.wish;
+  const asked = text(sent['orchestratorVersion']);
+  const wish = (asked === '' ? undefined : asked) ?? text(before['orchestratorVersion']) ?? context.wish;
   const keepsVersion =
     text(before['orchestratorVersion']) === wish || wish === text(before['currentOrchestratorVersion']);
   const version = keepsVersion

@@ -128,7 +128,9 @@ export function prepareCluster(world: World, request: PutRequest): Prepared {
     );
   }
   checkCluster(world, { ...pick(existing?.body ?? {}, 'identity', 'sku'), ...body }, sent);
-  const wish = text(sent['kubernetesVersion']) ?? text(before['kubernetesVersion']) ?? DEFAULT_MINOR;
+  // The az CLI sends an empty text where no version was asked for.
+  const asked = text(sent['kubernetesVersion']);
+  const wish = (asked === '' ? undefined : asked) ?? text(before['kubernetesVersion']) ?? DEFAULT_MINOR;
   const current = text(before['currentKubernetesVersion']);
   const version =
     current !== undefined && (wish === current || wish === text(before['kubernetesVersion']))
