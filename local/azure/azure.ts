@@ -1,7 +1,7 @@
 import { createDirectory } from './arm/directory.ts';
 import { type ControlDoor, createDoor } from './arm/door.ts';
 import { answerWithFaults } from './arm/engine/answer.ts';
-import { type Dispatch, dispatch } from './arm/engine/dispatch.ts';
+import { type Dispatch, dispatch, dispatchOwn } from './arm/engine/dispatch.ts';
 import { ArmError } from './arm/engine/errors.ts';
 import { object, text } from './arm/engine/json.ts';
 import type { World } from './arm/engine/model.ts';
@@ -55,10 +55,10 @@ export interface Arm {
  * life cycle towards `machines`.
  */
 export function createArm(options: ArmOptions): Arm {
-  const runtime = createRuntime(options);
+  const runtime = createRuntime(options, (request, principal) => dispatchOwn(on, request, principal));
   const { world } = runtime;
   const unmodelled = createUnmodelled();
-  const on = dispatchOf(world, options, unmodelled);
+  const on: Dispatch = dispatchOf(world, options, unmodelled);
   setImmediate(runtime.start);
   return {
     handle: (request) =>

@@ -27,6 +27,36 @@ export interface BootedMachine {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** A worker of a managed cluster: a machine of a scale set, without a cloud-init of its own. */
+export interface ManagedNode {
+  readonly machine: BootedMachine;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly { readonly key: string; readonly value?: string; readonly effect: string }[];
+}
+
+/** A managed cluster (AKS) as it should be: a control plane without machines, and its nodes. */
+export interface ManagedCluster {
+  /** ARM resource id. */
+  readonly id: string;
+  readonly name: string;
+  /** Public or private name of the API server. */
+  readonly host: string;
+  /** `v1.34.2` */
+  readonly kubernetesVersion: string;
+  readonly serviceCidr: string;
+  /** False for a cluster that is stopped: its state stays, nothing answers. */
+  readonly running: boolean;
+  readonly nodes: readonly ManagedNode[];
+}
+
+/** The managed control planes. Idempotent: `apply` is called after every change and after a restart. */
+export interface ManagedClusterHost {
+  apply(cluster: ManagedCluster): void;
+  remove(id: string): void;
+  /** Kubeconfig (YAML) of the administrator or of a user, undefined while the control plane is not up. */
+  kubeconfig(id: string, user: 'clusterAdmin' | 'clusterUser'): string | undefined;
+}
+
 /**
  * What stands inside the virtual machines. Implemented by the simulated Kubernetes; called by the simulated Azure when a
  * machine enters or leaves the running power state. Idempotent: `start` is called again for every running machine after
@@ -39,6 +69,8 @@ export interface MachineHost {
   serialConsole(machineId: string): string;
   /** Port on 127.0.0.1 behind which the machine serves the given guest port (6443), or undefined when it does not listen. */
   listeningPort(machineId: string, guestPort: number): number | undefined;
+  /** Kubernetes behind managed clusters; absent where none is simulated. */
+  readonly managedClusters?: ManagedClusterHost;
 }
 
 /** What the machines may ask of the Azure they run in. Implemented by the simulated Azure. */

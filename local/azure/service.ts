@@ -37,6 +37,8 @@ export interface Principal {
 export interface AzureDirectory {
   storageAccount(name: string): StorageAccountView | undefined;
   vault(name: string): { readonly id: string; readonly location: string } | undefined;
+  /** Every user-assigned identity. */
+  identities(): readonly IdentityView[];
   identity(query: { readonly resourceId?: string; readonly clientId?: string }): IdentityView | undefined;
   /** User-assigned identities of a running machine, or undefined when there is no such running machine. */
   machineIdentityIds(vmId: string): readonly string[] | undefined;
@@ -100,7 +102,7 @@ export interface StorageDataPlane {
 export interface RequestLogEntry {
   readonly seq: number;
   readonly at: string;
-  readonly service: 'arm' | 'blob' | 'vault' | 'token' | 'metadata';
+  readonly service: 'arm' | 'blob' | 'vault' | 'token' | 'metadata' | 'graph';
   readonly method: string;
   readonly host: string;
   readonly path: string;

@@ -11,6 +11,7 @@ import type { MachineRecord, Records } from './boot/records.ts';
 import { openRecords } from './boot/records.ts';
 import { checkDiscovery, openClusterRegistry } from './boot/registry.ts';
 import type { ClusterRegistry } from './boot/registry.ts';
+import { createManagedClusters } from './boot/managed.ts';
 import type { CreateSimulatedApi, SimulatedApi } from './contract.ts';
 
 /** A cluster as the observation doors and tests see it. */
@@ -55,8 +56,11 @@ export function createMachineHost(
   const registry = openClusterRegistry(azure, {
     directory: options.directory,
     createApi: options.createApi ?? createSimulatedApi,
-    knows: (key, nodeName) => records.all().some((record) => record.clusterKey === key && record.nodeName === nodeName),
+    knows: (key, nodeName) =>
+      managed.knows(key, nodeName) ||
+      records.all().some((record) => record.clusterKey === key && record.nodeName === nodeName),
   });
+  const managed = createManagedClusters(options.directory, registry);
   const runner = createRunner(azure, registry, (record) => {
     if (!closed) records.save(record.id, record);
   });
@@ -84,14 +88,17 @@ export function createMachineHost(
     },
     serialConsole: (machineId) => (guests.get(idOf(machineId))?.record ?? records.load(idOf(machineId)))?.console ?? '',
     listeningPort: (machineId, guestPort) => {
+      if (guestPort === 443) return managed.port(machineId);
       const guest = guests.get(idOf(machineId));
       const key = guest?.record.clusterKey;
       if (guestPort !== 6443 || guest === undefined || key === undefined) return undefined;
       return registry.find(key)?.port(guest.machine.id);
     },
+    managedClusters: managed,
     clusters: () => registry.opened().map(describe),
     close: () => {
       closed = true;
+      managed.close();
       guests.forEach((guest) => guest.boot?.cancel());
       guests.clear();
       registry.close();

@@ -7,6 +7,8 @@ import type { DataPlaneFaults } from '#local/azure/gateway/faults.ts';
 import { createGateway } from '#local/azure/gateway/gateway.ts';
 import type { GatewayServices } from '#local/azure/gateway/gateway.ts';
 import type { RequestLog } from '#local/azure/gateway/request-log.ts';
+import { createGraphService } from '#local/azure/identity/graph.ts';
+import type { GraphService } from '#local/azure/identity/graph.ts';
 import { createLoginService } from '#local/azure/identity/login.ts';
 import type { ServicePrincipal } from '#local/azure/identity/login.ts';
 import { createManagedIdentityEndpoint } from '#local/azure/identity/managed-identity.ts';
@@ -102,6 +104,12 @@ const armAudiences = [
   'https://management.core.windows.net/',
 ];
 
+const graphAudiences = [
+  'https://graph.microsoft.com',
+  'https://graph.microsoft.com/',
+  '00000003-0000-0000-c000-000000000000',
+];
+
 /** Remembers the running machines on their way to the Kubernetes side: the metadata service describes them. */
 function remembering(host: () => MachineHost): {
   readonly host: MachineHost;
@@ -121,6 +129,11 @@ function remembering(host: () => MachineHost): {
       },
       serialConsole: (id) => host().serialConsole(id),
       listeningPort: (id, port) => host().listeningPort(id, port),
+      managedClusters: {
+        apply: (cluster) => host().managedClusters?.apply(cluster),
+        remove: (id) => host().managedClusters?.remove(id),
+        kubeconfig: (id, user) => host().managedClusters?.kubeconfig(id, user),
+      },
     },
   };
 }
@@ -160,16 +173,20 @@ interface Planes {
   readonly tokens: TokenIssuer;
   readonly storage: StorageFront;
   readonly vault: VaultDataPlane;
+  readonly graph: GraphService;
   readonly arm: ControlPlane;
   readonly guests: Machines;
   readonly machine: (id: string) => BootedMachine | undefined;
   readonly seed: () => void;
 }
 
-function doorOf({ arm: { control }, storage, vault, guests, seed }: Planes, faults: DataPlaneFaults): DoorTargets {
+function doorOf(
+  { arm: { control }, storage, vault, graph, guests, seed }: Planes,
+  faults: DataPlaneFaults,
+): DoorTargets {
   return {
     resources: () => control.resources(),
-    unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled()],
+    unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled(), ...graph.unmodelled()],
     clusters: () => guests.clusters().map(shownCluster),
     faults: {
       add: (rule) => (isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule))),
@@ -183,6 +200,7 @@ function doorOf({ arm: { control }, storage, vault, guests, seed }: Planes, faul
       faults.clear();
       storage.reset();
       vault.reset();
+      graph.clear();
       await control.reset();
       seed();
     },
@@ -190,7 +208,7 @@ function doorOf({ arm: { control }, storage, vault, guests, seed }: Planes, faul
 }
 
 function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: LoadBalancer): GatewayServices {
-  const { tokens, storage, vault, arm, machine } = planes;
+  const { tokens, storage, vault, arm, machine, graph } = planes;
   const identity = { directory: () => arm.directory, tokens };
   let draws = 0;
   const faults = createDataPlaneFaults(timeScale, () => {
@@ -206,6 +224,7 @@ function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: Load
           ? arm.bootDiagnostics(request)
           : storage.service(request),
       vault: vault.service,
+      graph: graph.service,
       token: createLoginService({ tokens, tenantId: seededTenantId, servicePrincipals: [seededServicePrincipal] }),
       metadata: createMetadataService({ ...identity, machine }),
     },
@@ -250,7 +269,12 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
   const own = { directory: join(directory, 'arm'), clock, machines: machines.host, verifyBearer };
   arm.set(await parts.createControlPlane({ ...own, storage: storage.dataPlane }));
   const machine = (id: string): BootedMachine | undefined => machines.find(id);
-  const planes: Planes = { tokens, storage, vault, arm: arm.get(), guests: guests.get(), machine, seed };
+  const graph = createGraphService({
+    directory: azure,
+    servicePrincipals: [seededServicePrincipal],
+    isSignedIn: (header) => 'principal' in tokens.verifyBearer(header, graphAudiences),
+  });
+  const planes: Planes = { tokens, storage, vault, graph, arm: arm.get(), guests: guests.get(), machine, seed };
   gateway.attach(servicesOf(planes, options.timeScale, resolveLoadBalancer));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

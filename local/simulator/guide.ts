@@ -21,6 +21,8 @@ export function guide(url: string, certificateFile: string): string {
     'az CLI:    az login --service-principal -u $AZURE_CLIENT_ID -p $AZURE_CLIENT_SECRET --tenant $AZURE_TENANT_ID',
     'Terraform: export ARM_TENANT_ID=$AZURE_TENANT_ID ARM_CLIENT_ID=$AZURE_CLIENT_ID ARM_CLIENT_SECRET=$AZURE_CLIENT_SECRET',
     'SDKs:      DefaultAzureCredential finds the variables above',
+    `Identity of a virtual machine: the proxy's user names it, with its slashes written as %2F:`,
+    `           export HTTP_PROXY=${url.replace('://', '://<vm resource id>:@')} http_proxy=${url.replace('://', '://<vm resource id>:@')}`,
     '',
     `Look inside: curl ${url}/_simulator/resources · faults: POST ${url}/_simulator/faults · Ctrl-C ends it, the state stays.`,
   ].join('\n');

@@ -60,6 +60,7 @@ export class StorageSimulator {
                     tenantId: seededTenantId,
                   }
                 : undefined,
+            identities: () => [],
             machineIdentityIds: () => undefined,
             allowsDataAction: (_, action, scope) => !this.denied(action, scope),
             backendsOf: () => [],

@@ -4,9 +4,10 @@ import type { World } from './engine/model.ts';
 import { allowsDataAction } from './engine/rbac.ts';
 import type { Resource } from './engine/store.ts';
 import { locationOf } from './engine/view.ts';
+import { CLUSTERS } from './kinds/agentPools.ts';
 import { usersOf } from './kinds/common.ts';
 import { diskStorageView } from './kinds/diskUpload.ts';
-import { findIdentity, identityView } from './kinds/identities.ts';
+import { findIdentity, identitiesOf, identityView } from './kinds/identities.ts';
 import { machineOf } from './kinds/networkInterfaces.ts';
 import { powerOf } from './kinds/machinePower.ts';
 import { publicAddressNamed } from './kinds/publicAddresses.ts';
@@ -37,6 +38,7 @@ export function createDirectory(world: World): AzureDirectory {
       const resource = findIdentity(world, query);
       return resource === undefined ? undefined : identityView(resource);
     },
+    identities: () => identitiesOf(world),
     machineIdentityIds(vmId) {
       const machine = world.store.get(vmId.toLowerCase());
       if (machine === undefined || powerOf(machine) !== 'running') return undefined;
@@ -48,6 +50,7 @@ export function createDirectory(world: World): AzureDirectory {
 }
 
 function backendsOf(world: World, fqdn: string, port: number): Backend[] {
+  if (fqdn.endsWith('.azmk8s.io')) return managedControlPlane(world, fqdn, port);
   const address = publicAddressNamed(world, fqdn);
   if (address === undefined) return [];
   return usersOf(world, address.id).flatMap((user) => {
@@ -55,6 +58,16 @@ function backendsOf(world: World, fqdn: string, port: number): Backend[] {
     if (owner?.type === 'Microsoft.Network/loadBalancers') return behindFrontend(world, owner, user, port);
     return owner?.type === 'Microsoft.Network/networkInterfaces' ? running(world, owner, port) : [];
   });
+}
+
+/** The API server of a managed cluster answers at its own name on port 443. */
+function managedControlPlane(world: World, fqdn: string, port: number): Backend[] {
+  if (port !== 443) return [];
+  for (const cluster of world.store.ofType(CLUSTERS)) {
+    const { fqdn: own, privateFQDN } = object(cluster.body['properties']);
+    if (own === fqdn || privateFQDN === fqdn) return [{ vmId: cluster.id, guestPort: port }];
+  }
+  return [];
 }
 
 /** Follows the rules of one frontend: load balancing rules to their pools, inbound NAT rules to their member. */

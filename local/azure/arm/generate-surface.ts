@@ -81,7 +81,12 @@ function shapeOf(name: string, functions: ReadonlyMap<string, string>): Record<s
   const serializer = functions.get(`${name}Serializer`);
   if (serializer === undefined || !serializer.includes('return {')) return undefined;
   const shape: Record<string, string> = {};
-  for (const entry of serializer.split(/\n {8}(?=[\w"$]+: )/u).slice(1)) {
+  // A small model stands on the line of the `return`.
+  const entries = serializer.replace(
+    /return \{ (?<members>[\w"$]+: .*) \};/u,
+    (_, members: string) => `return {\n        ${members.replaceAll(/, (?=[\w"$]+: )/gu, ',\n        ')},\n    };`,
+  );
+  for (const entry of entries.split(/\n {8}(?=[\w"$]+: )/u).slice(1)) {
     const key = /^"?([^":]+)"?:/u.exec(entry)?.[1];
     if (key !== undefined) shape[key] = childOf(entry.slice(key.length + 1));
   }

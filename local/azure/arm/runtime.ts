@@ -6,6 +6,7 @@ import { createFaults } from './engine/faults.ts';
 import type { Tuning, World } from './engine/model.ts';
 import { createRandom } from './engine/random.ts';
 import { type Operation, openStore } from './engine/store.ts';
+import { CLUSTERS, machinesChanged } from './kinds/agentPools.ts';
 import { KINDS } from './kinds/index.ts';
 import { bootedMachine, powerOf } from './kinds/machinePower.ts';
 import { SEED, seedAzure } from './seed.ts';
@@ -23,6 +24,8 @@ export interface RuntimeOptions {
   readonly tuning?: Partial<Tuning>;
 }
 
+type Submit = World['submit'];
+
 const TUNING: Tuning = { pageSize: 200, rolePropagationSeconds: 20, identityReplicationSeconds: 30 };
 const MACHINES = 'Microsoft.Compute/virtualMachines';
 
@@ -34,7 +37,7 @@ class Runtime {
   #started = false;
   #closed = false;
 
-  constructor(options: RuntimeOptions) {
+  constructor(options: RuntimeOptions, submit: Submit) {
     this.#options = options;
     const store = openStore(options.directory);
     const random = createRandom(options.randomSeed ?? 'capstan', Number(store.setting('randomPosition') ?? 0));
@@ -49,6 +52,7 @@ class Runtime {
       tenantId: SEED.tenantId,
       kinds: KINDS,
       schedule: (operation) => this.#schedule(operation),
+      submit,
     };
     this.#fill();
   }
@@ -83,6 +87,9 @@ class Runtime {
       if (powerOf(machine) !== 'running' || machine.state === 'Deleting') continue;
       machines.start(bootedMachine(this.world, machine), { resumed: true });
     }
+    for (const cluster of store.ofType(CLUSTERS)) {
+      if (cluster.state !== 'Creating' && cluster.state !== 'Deleting') machinesChanged(this.world, cluster);
+    }
   };
 
   /** Back to the seeded Azure. */
@@ -91,6 +98,7 @@ class Runtime {
     for (const machine of store.ofType(MACHINES)) {
       if (powerOf(machine) === 'running') machines.stop(machine.id, 'deleted');
     }
+    for (const cluster of store.ofType(CLUSTERS)) machines.managedClusters?.remove(cluster.id);
     faults.clear();
     store.clear();
     this.#fill();
@@ -124,7 +132,11 @@ class Runtime {
   }
 }
 
-/** Opens the state and seeds it when it is empty. */
-export function createRuntime(options: RuntimeOptions): Runtime {
-  return new Runtime(options);
+/**
+ * Opens the state and seeds it when it is empty.
+ *
+ * @param submit how a request of ARM's own is answered
+ */
+export function createRuntime(options: RuntimeOptions, submit: Submit): Runtime {
+  return new Runtime(options, submit);
 }

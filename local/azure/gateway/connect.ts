@@ -64,7 +64,7 @@ export function handleConnect(request: IncomingMessage, client: Duplex, head: Bu
     void terminateTls(client, head, host, options).catch(() => client.destroy());
     return;
   }
-  if (port !== undefined && host.endsWith('.cloudapp.azure.com')) {
+  if (port !== undefined && (host.endsWith('.cloudapp.azure.com') || host.endsWith('.azmk8s.io'))) {
     const local = options.resolveLoadBalancer(host, port);
     if (local === undefined) {
       refuse(
@@ -80,6 +80,6 @@ export function handleConnect(request: IncomingMessage, client: Duplex, head: Bu
   refuse(
     client,
     '403 Forbidden',
-    `The simulated Azure does not forward to ${target}. It answers CONNECT for Azure's own names on port 443 and for API server names (*.cloudapp.azure.com).`,
+    `The simulated Azure does not forward to ${target}. It answers CONNECT for Azure's own names on port 443 and for API server names (*.cloudapp.azure.com, *.azmk8s.io).`,
   );
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AzureReply, AzureRequest } from '../service.ts';
 import type { ServiceName } from './names.ts';
 
-const dataPlanes = ['blob', 'vault', 'token', 'metadata'] as const;
+const dataPlanes = ['blob', 'vault', 'token', 'metadata', 'graph'] as const;
 
 const ruleSchema = z.strictObject({
   service: z.enum(dataPlanes),
@@ -59,13 +59,19 @@ function matches({ match, service }: Rule, name: ServiceName, request: AzureRequ
   );
 }
 
-function retryAfterText(value: number | { readonly seconds: number }): string {
-  return typeof value === 'number' ? String(value) : new Date(Date.now() + value.seconds * 1000).toUTCString();
+/** A date is in wall time: the Azure seconds pass faster by the time scale. */
+function retryAfterText(value: number | { readonly seconds: number }, timeScale: number): string {
+  if (typeof value === 'number') return String(value);
+  return new Date(Date.now() + (value.seconds * 1000) / timeScale).toUTCString();
 }
 
-function statusReply(service: ServiceName, action: Extract<Rule['action'], { kind: 'status' }>): AzureReply {
+function statusReply(
+  service: ServiceName,
+  action: Extract<Rule['action'], { kind: 'status' }>,
+  timeScale: number,
+): AzureReply {
   const headers: Record<string, string> = { 'x-ms-error-code': action.code };
-  if (action.retryAfter !== undefined) headers['retry-after'] = retryAfterText(action.retryAfter);
+  if (action.retryAfter !== undefined) headers['retry-after'] = retryAfterText(action.retryAfter, timeScale);
   if (service === 'blob') {
     headers['content-type'] = 'application/xml';
     const body = `\uFEFF<?xml version="1.0" encoding="utf-8"?><Error><Code>${action.code}</Code><Message>${action.message}</Message></Error>`;
@@ -141,7 +147,7 @@ export function createDataPlaneFaults(timeScale: number, random: () => number): 
       if (action === undefined) return call();
       switch (action.kind) {
         case 'status':
-          return statusReply(service, action);
+          return statusReply(service, action, timeScale);
         case 'reset-before':
           return { status: 503, headers: {}, reset: 'before-answer' };
         case 'reset-after':

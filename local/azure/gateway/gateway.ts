@@ -79,7 +79,7 @@ async function answer(request: AzureRequest, services: GatewayServices, log: Req
     return explain(
       421,
       'MisdirectedRequest',
-      `The simulated Azure does not answer for the host ${request.host} and never forwards. It knows management.azure.com, login.microsoftonline.com, 169.254.169.254, <account>.blob.core.windows.net and <vault>.vault.azure.net.`,
+      `The simulated Azure does not answer for the host ${request.host} and never forwards. It knows management.azure.com, login.microsoftonline.com, graph.microsoft.com, 169.254.169.254, <account>.blob.core.windows.net and <vault>.vault.azure.net.`,
     );
   }
   let reply: AzureReply;

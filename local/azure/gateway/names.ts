@@ -6,6 +6,7 @@ const fixed: Readonly<Record<string, ServiceName>> = {
   'management.azure.com': 'arm',
   'login.microsoftonline.com': 'token',
   '169.254.169.254': 'metadata',
+  'graph.microsoft.com': 'graph',
   // Boot diagnostics in managed storage: the address that retrieveBootDiagnosticsData gives out.
   'md-diagnostics.z6.blob.storage.azure.net': 'blob',
 };

@@ -27,7 +27,11 @@ export interface Cluster {
   /** Starts an API server on the machine and registers its node; called again after a restart. */
   joinControlPlane(machine: BootedMachine, node: NodePlan, authority: KeyPair): Promise<void>;
   joinWorker(machine: BootedMachine, node: NodePlan): void;
+  /** Starts the API server of a managed control plane, which has neither machine nor node. */
+  serve(machine: BootedMachine, authority: KeyPair): Promise<void>;
   leave(machineId: string, reason: 'deleted' | 'deallocated'): void;
+  /** The machine of a node is gone. */
+  leaveNode(nodeName: string): void;
   port(machineId: string): number | undefined;
   ownsPort(port: number): boolean;
   /** True while no control-plane machine is left, running or not. */
@@ -60,6 +64,15 @@ function viewOf(members: ReadonlyMap<string, Member>, options: ClusterOptions): 
   };
 }
 
+/** Names of the nodes; a managed control plane has none. */
+function namesOf(members: ReadonlyMap<string, Member>): string[] {
+  return [...members.values()].flatMap(({ nodeName }) => (nodeName === '' ? [] : [nodeName])).toSorted();
+}
+
+function machinesOf(members: ReadonlyMap<string, Member>, nodeName: string): string[] {
+  return [...members].flatMap(([id, member]) => (member.nodeName === nodeName ? [id] : []));
+}
+
 /** Opens a cluster's store and prepares its controllers; they run while at least one control-plane machine runs. */
 export function openCluster(options: ClusterOptions): Cluster {
   const { record, azure } = options;
@@ -86,7 +99,7 @@ export function openCluster(options: ClusterOptions): Cluster {
     api,
     joinControlPlane: async (machine, node, authority) => {
       if (members.get(machine.id)?.endpoint !== undefined) return;
-      const certificate = await servingCertificate(record, machine, node, authority);
+      const certificate = await servingCertificate(record, machine, node.name, authority);
       const endpoint = await api.listen({
         caCertificate: authority.certificate,
         certificate: certificate.certificate,
@@ -108,6 +121,14 @@ export function openCluster(options: ClusterOptions): Cluster {
       registerNode(kubelet(), machine, node, 'worker', record.version);
       settle(node.name);
     },
+    serve: async (machine, authority) => {
+      if (members.get(machine.id)?.endpoint !== undefined) return;
+      const certificate = await servingCertificate(record, machine, 'kube-apiserver', authority);
+      const { certificate: chain, key } = certificate;
+      const endpoint = await api.listen({ caCertificate: authority.certificate, certificate: chain, key });
+      members.set(machine.id, { machine, nodeName: '', controlPlane: true, running: true, endpoint });
+      settle('');
+    },
     leave: (machineId, reason) => {
       const member = members.get(machineId);
       if (member === undefined) return;
@@ -117,10 +138,11 @@ export function openCluster(options: ClusterOptions): Cluster {
       if (reason === 'deleted') members.delete(machineId);
       settle(member.nodeName);
     },
+    leaveNode: (nodeName) => machinesOf(members, nodeName).forEach((id) => cluster.leave(id, 'deleted')),
     port: (machineId) => members.get(machineId)?.endpoint?.port,
     ownsPort: machines.ownsPort,
     isAbandoned: () => ![...members.values()].some((member) => member.controlPlane),
-    nodeNames: () => [...members.values()].map((member) => member.nodeName).toSorted(),
+    nodeNames: () => namesOf(members),
     close: () => {
       manager?.stop();
       manager = undefined;
@@ -144,7 +166,7 @@ export function initialiseCluster(cluster: Cluster, plan: InitPlan): void {
 async function servingCertificate(
   record: ClusterRecord,
   machine: BootedMachine,
-  node: NodePlan,
+  nodeName: string,
   authority: KeyPair,
 ): Promise<KeyPair> {
   const isAddress = (name: string): boolean => ipaddr.isValid(name);
@@ -157,7 +179,7 @@ async function servingCertificate(
   ];
   return issueCertificate(authority, {
     commonName: 'kube-apiserver',
-    dnsNames: [...new Set([...inCluster, node.name, ...names.filter((name) => !isAddress(name))])],
+    dnsNames: [...new Set([...inCluster, nodeName, ...names.filter((name) => !isAddress(name))])],
     addresses: [
       ...new Set([machine.privateIp, serviceAddress(record.serviceSubnet), ...names.filter(isAddress)]),
     ].filter(isAddress),

@@ -95,6 +95,7 @@ function directoryOf(fake: FakeAzure): AzureDirectory {
       [appIdentity, vmIdentity].find(
         (view) => view.clientId === query.clientId || view.id.toLowerCase() === query.resourceId?.toLowerCase(),
       ),
+    identities: () => [],
     machineIdentityIds: (id) => (id.toLowerCase() === vmId.toLowerCase() ? [vmIdentity.id] : undefined),
     allowsDataAction: (objectId, action, scope) => objectId === appPrincipal && !fake.denied(objectId, action, scope),
     backendsOf: (fqdn, port) => fake.backends.get(`${fqdn}:${port}`) ?? [],

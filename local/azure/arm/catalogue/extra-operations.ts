@@ -16,6 +16,14 @@ const ENDPOINT = `${NETWORK}/privateEndpoints/{privateEndpointName}`;
 const ZONE_GROUP = `${ENDPOINT}/privateDnsZoneGroups/{privateDnsZoneGroupName}`;
 const DENY = '/{scope}/providers/Microsoft.Authorization/denyAssignments';
 
+const DEPLOYMENT =
+  '/subscriptions/{subscriptionId}/resourcegroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}';
+const COMPUTE_LOCATION = '/subscriptions/{subscriptionId}/providers/Microsoft.Compute/locations/{location}';
+const IMAGES = `${COMPUTE_LOCATION}/publishers`;
+const OFFERS = `${IMAGES}/{publisherName}/artifacttypes/vmimage/offers`;
+const SKUS = `${OFFERS}/{offer}/skus`;
+const VAULTS = '/subscriptions/{subscriptionId}/providers/Microsoft.KeyVault';
+
 /** GET, PUT, DELETE (and PATCH) of a resource, and the list of its siblings. */
 function resource(path: string, version: string, patch = false): readonly SurfaceOperation[] {
   const collection = path.slice(0, path.lastIndexOf('/'));
@@ -58,6 +66,27 @@ export const EXTRA_OPERATIONS: readonly SurfaceOperation[] = [
   ...resource(ZONE, '2024-06-01', true),
   ...resource(LINK, '2024-06-01', true),
   ...RECORD_TYPES.flatMap((type) => resource(`${ZONE}/${type}/{relativeRecordSetName}`, '2024-06-01')),
+  operation('GET', `${ZONE}/ALL`, '2024-06-01', ['$top', '$recordsetnamesuffix']),
+  ...resource(DEPLOYMENT, '2025-04-01'),
+  operation('POST', `${DEPLOYMENT}/validate`, '2025-04-01'),
+  operation('POST', `${DEPLOYMENT}/whatIf`, '2025-04-01'),
+  operation('POST', `${DEPLOYMENT}/cancel`, '2025-04-01'),
+  operation('POST', `${DEPLOYMENT}/exportTemplate`, '2025-04-01'),
+  operation('GET', `${DEPLOYMENT}/operations`, '2025-04-01', ['$top']),
+  // The az CLI asks at the older address.
+  operation('GET', `${DEPLOYMENT.replace('providers/Microsoft.Resources/', '')}/operations`, '2025-04-01', ['$top']),
+  operation('GET', `${DEPLOYMENT}/operations/{operationId}`, '2025-04-01'),
+  operation('GET', `${COMPUTE_LOCATION}/vmSizes`, '2025-11-01'),
+  operation('GET', IMAGES, '2025-11-01'),
+  operation('GET', OFFERS, '2025-11-01'),
+  operation('GET', SKUS, '2025-11-01'),
+  operation('GET', `${SKUS}/{sku}/versions`, '2025-11-01', ['$expand', '$orderby']),
+  operation('GET', `${SKUS}/{sku}/versions/{version}`, '2025-11-01'),
+  operation('POST', `${VAULTS}/checkNameAvailability`, '2026-02-01'),
+  operation('GET', `${VAULTS}/deletedVaults`, '2026-02-01'),
+  operation('GET', `${VAULTS}/locations/{location}/deletedVaults/{vaultName}`, '2026-02-01'),
+  operation('POST', `${VAULTS}/locations/{location}/deletedVaults/{vaultName}/purge`, '2026-02-01'),
+  operation('GET', `${VAULTS}/vaults`, '2026-02-01', ['$top', '$filter']),
   ...resource(ENDPOINT, '2026-01-01'),
   ...resource(ZONE_GROUP, '2026-01-01'),
 ];

@@ -11,9 +11,17 @@ export function finishOperation(
   options: { readonly keepEtag?: boolean } = {},
 ): void {
   if (world.store.operation(operation.id)?.status !== 'InProgress') return;
+  const error = operation.error ?? (operation.kind === 'steps' ? nextStep(world, operation) : undefined);
+  if (typeof error === 'number') {
+    const again: Operation = { ...operation, dueAt: world.clock.now() + (error * 1000) / world.clock.timeScale };
+    world.store.putOperation(again);
+    world.schedule(again);
+    return;
+  }
   const ended: Operation = {
     ...operation,
-    status: operation.error === undefined ? 'Succeeded' : 'Failed',
+    error,
+    status: error === undefined ? 'Succeeded' : 'Failed',
     endedAt: world.clock.now(),
   };
   world.store.putOperation(ended);
@@ -25,13 +33,19 @@ export function finishOperation(
   else succeeded(world, free, operation);
 }
 
+/** Lets an operation of many steps go on: seconds until it wants to be asked again, its error, or undefined at its end. */
+function nextStep(world: World, operation: Operation): number | JsonObject | undefined {
+  const resource = world.store.get(operation.key);
+  return resource === undefined ? undefined : kindOf(world, resource).step?.(world, resource);
+}
+
 function failed(world: World, resource: Resource, operation: Operation): void {
   const child = text(operation.detail['child']);
   // A resource group whose deletion failed is rolled back; everything else says Failed.
   if (operation.kind === 'delete-group') world.store.put({ ...resource, state: 'Succeeded' });
   else if (child === undefined) {
     world.store.put({ ...resource, state: operation.kind === 'action' ? resource.state : 'Failed' });
-    if (operation.kind === 'put') kindOf(world, resource).failed?.(world, resource);
+    if (operation.kind === 'put' || operation.kind === 'steps') kindOf(world, resource).failed?.(world, resource);
   } else world.store.put({ ...resource, state: 'Succeeded', childStates: { [child.toLowerCase()]: 'Failed' } });
 }
 
@@ -40,6 +54,7 @@ function succeeded(world: World, resource: Resource, operation: Operation): void
   const kind = kindOf(world, resource);
   switch (operation.kind) {
     case 'put':
+    case 'steps':
       world.store.put(done);
       kind.ready?.(world, done, operation.detail['created'] === true);
       return;

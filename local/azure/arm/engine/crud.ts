@@ -90,6 +90,11 @@ export function prepareChild(
   return { ...child, name, properties: prepared ?? properties };
 }
 
+function busy(world: World, kind: Kind, resource: Resource | undefined): void {
+  if (resource?.busy !== undefined) kind.checkBusy?.(world, resource);
+  checkBusy(world, resource);
+}
+
 function profileOf(world: World, kind: Kind, existing: Resource | undefined, key: string): Profile {
   if (existing !== undefined) return kind.update;
   return typeof kind.create === 'function' ? kind.create(world.random.draw('profile', key)) : kind.create;
@@ -108,7 +113,7 @@ export function putResource(world: World, call: Call, kind: Kind, id: ResourceId
   checkTags(call.body['tags'], kind.type);
   const sent = withoutNulls(applyPolicies(world, kind.type, id.id, name, call.body));
   checkPreconditions(call.request.headers, existing, id.id);
-  checkBusy(world, existing);
+  busy(world, kind, existing);
   const body: JsonObject = { ...sent, ...(kind.tracked ? { location } : {}) };
   const properties = withoutNulls(object(body['properties']));
   const request: PutRequest = { id, type: kind.type, name, body, properties, location, existing };
@@ -136,7 +141,7 @@ function store(world: World, call: Call, kind: Kind, request: PutRequest, prepar
   };
   world.store.put(resource);
   const created = existing === undefined;
-  if (created) kind.accepted?.(world, resource);
+  kind.accepted?.(world, resource, created);
   const headers = {
     ...beginWrite(world, call, kind, resource, profile, created),
     ...(created ? kind.createdHeaders?.(resource) : {}),
@@ -161,16 +166,18 @@ function beginWrite(
     kind.ready?.(world, resource, created);
     return {};
   }
+  const progress = kind.progress?.(world, world.store.get(resource.key) ?? resource, 'put');
   const operation = startOperation(world, call, resource, {
     kind: 'put',
     label: `Put${kind.label}Operation`,
-    seconds: profile.seconds,
+    seconds: progress?.seconds ?? profile.seconds,
     pollRetryAfter: profile.pollRetryAfter,
-    detail: { created },
+    detail: { created, ...(progress === undefined ? {} : { phases: progress.phases.map((phase) => ({ ...phase })) }) },
     failure: kind.failure?.(world, resource),
   });
-  const state = call.fault === undefined ? resource.state : (profile.state ?? 'Updating');
-  world.store.put({ ...resource, state, busy: operation.id });
+  const stored = world.store.get(resource.key) ?? resource;
+  const state = call.fault === undefined ? stored.state : (profile.state ?? 'Updating');
+  world.store.put({ ...stored, state, busy: operation.id });
   // An operation that ends with the first answer keeps the etag of that answer.
   if (immediateEnd) finishOperation(world, operation, { keepEtag: true });
   const headers = profile.headers === 'none' ? { ...profile, headers: 'async' as const } : profile;
@@ -221,7 +228,7 @@ export function deleteResource(world: World, call: Call, kind: Kind, id: Resourc
 function preempt(world: World, kind: Kind, resource: Resource): void {
   const running = resource.busy === undefined ? undefined : world.store.operation(resource.busy);
   if (running === undefined) return;
-  if (kind.preemptible !== true && running.dueAt !== null) checkBusy(world, resource);
+  if (kind.preemptible !== true && running.dueAt !== null) busy(world, kind, resource);
   world.store.putOperation({
     ...running,
     status: 'Canceled',
@@ -240,7 +247,7 @@ export function patchResource(world: World, call: Call, kind: Kind, id: Resource
   checkLocks(world, id.id, 'write');
   checkTags(call.body['tags'], kind.type);
   checkPreconditions(call.request.headers, resource, id.id);
-  checkBusy(world, resource);
+  busy(world, kind, resource);
   const patched = kind.patch?.(world, resource, call.body) ?? patchTags(resource, call.body);
   const body = applyPolicies(world, kind.type, id.id, resource.name, patched);
   checkReferences(world, call.principal, kind, resource.id, body);

@@ -8,7 +8,7 @@ import type { FaultAction } from './faults.ts';
 import { checkLocks } from './governance.ts';
 import { parseResourceId, type ResourceId } from './ids.ts';
 import { isObject, type JsonObject } from './json.ts';
-import type { Call, Collection, Kind, World } from './model.ts';
+import type { Call, Collection, Kind, OwnRequest, World } from './model.ts';
 import { checkSignature, resultReply, statusReply } from './operations.ts';
 import { pageReply } from './paging.ts';
 import { authorize } from './rbac.ts';
@@ -34,7 +34,7 @@ export interface Dispatch {
 }
 
 const POLL =
-  /^\/subscriptions\/[^/]+(?:\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/(?<dns>privateDnsOperation(?:Statuses|Results))|\/providers\/[^/]+\/locations\/[^/]+\/(?<segment>operations|operationResults|asyncoperations|DiskOperations|capsOperations)|\/(?<group>operationresults))\/(?<id>[^/]+)$/iu;
+  /^\/subscriptions\/[^/]+(?:\/resourceGroups\/[^/]+\/providers\/Microsoft\.Resources\/deployments\/[^/]+\/(?<deployment>operationStatuses)|\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/(?<dns>privateDnsOperation(?:Statuses|Results))|\/providers\/[^/]+\/locations\/[^/]+\/(?<segment>operations|operationResults|asyncoperations|DiskOperations|capsOperations)|\/(?<group>operationresults))\/(?<id>[^/]+)$/iu;
 
 /** Answers one authenticated request; `headers` collects the rate-limit headers. Throws ArmError for a refusal. */
 export function dispatch(
@@ -47,6 +47,31 @@ export function dispatch(
   Object.assign(headers, operationIdentifier(on.world, principal));
   const poll = POLL.exec(request.path)?.groups;
   if (poll !== undefined) return pollOperation(on, request, principal, poll, headers);
+  return dispatchAs(on, request, principal, fault, headers);
+}
+
+/** Answers a request that ARM makes itself on behalf of a caller. Throws ArmError for a refusal. */
+export function dispatchOwn(on: Dispatch, own: OwnRequest, principal: Principal): AzureReply {
+  const query = new URLSearchParams({ 'api-version': own.version });
+  const request: AzureRequest = {
+    method: own.method,
+    host: 'management.azure.com',
+    path: own.path,
+    query,
+    rawUrl: `${own.path}?${query.toString()}`,
+    headers: {},
+    body: Buffer.from(JSON.stringify(own.body)),
+  };
+  return dispatchAs(on, request, principal, undefined, {});
+}
+
+function dispatchAs(
+  on: Dispatch,
+  request: AzureRequest,
+  principal: Principal,
+  fault: FaultAction | undefined,
+  headers: Record<string, string>,
+): AzureReply {
   const address = addressOf(request.path);
   const operation = findOperation(on, request, address);
   const version = request.query.get('api-version') ?? '';

@@ -12,6 +12,8 @@ export interface ArmErrorExtras {
   readonly headers?: Readonly<Record<string, string>>;
   /** Azure would have done it: the refusal is counted. */
   readonly unmodelled?: true;
+  /** The answer has no `error` wrapper and a subcode, as AKS answers. */
+  readonly bare?: { readonly subcode: string };
 }
 
 /** A refusal in ARM's own form: HTTP status and `{ "error": { "code", "message", ... } }`. */
@@ -41,16 +43,12 @@ export class ArmError extends Error {
   }
 
   reply(): AzureReply {
-    const { cause, retryAfter, headers } = this.extras;
-    return jsonReply(
-      this.status,
-      { error: this.body() },
-      {
-        ...(cause === undefined ? {} : { 'x-ms-failure-cause': cause }),
-        ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-        ...headers,
-      },
-    );
+    const { cause, retryAfter, headers, bare } = this.extras;
+    return jsonReply(this.status, bare === undefined ? { error: this.body() } : { ...this.body(), ...bare }, {
+      ...(cause === undefined ? {} : { 'x-ms-failure-cause': cause }),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...headers,
+    });
   }
 }
 

@@ -32,6 +32,16 @@ export interface World {
   readonly kinds: ReadonlyMap<string, Kind>;
   /** Arranges that an operation is completed when it is due. */
   schedule(operation: Operation): void;
+  /** Sends a request of ARM's own (a deployment's resource) on behalf of a caller. Throws ArmError for a refusal. */
+  submit(request: OwnRequest, principal: Principal): AzureReply;
+}
+
+/** A request that ARM makes itself. */
+export interface OwnRequest {
+  readonly method: 'PUT' | 'POST';
+  readonly path: string;
+  readonly version: string;
+  readonly body: JsonObject;
 }
 
 /**
@@ -108,6 +118,12 @@ export interface ActionCall {
 
 export type Action = (world: World, resource: Resource, call: ActionCall) => AzureReply;
 
+/** How a long operation goes: its duration in Azure seconds, and what its status says up to which share of it. */
+export interface Progress {
+  readonly seconds: number;
+  readonly phases: readonly { readonly until: number; readonly status: string }[];
+}
+
 /** One resource type of the simulated Azure. */
 export interface Kind {
   readonly type: string;
@@ -141,8 +157,12 @@ export interface Kind {
   view?(world: World, resource: Resource, wire: JsonObject, expand: string | undefined): JsonObject;
   /** Refuses a deletion; throws ArmError. */
   deletable?(world: World, resource: Resource): void;
-  /** After the first write was stored, before its operation ends (creates dependent resources). */
-  accepted?(world: World, resource: Resource): void;
+  /** After a write was stored, before its operation ends (creates dependent resources). */
+  accepted?(world: World, resource: Resource, created: boolean): void;
+  /** What the operation of a write says of its progress, and how long it lasts where that depends on the write. */
+  progress?(world: World, resource: Resource, operation: 'put' | 'delete'): Progress | undefined;
+  /** Refuses a write while another one runs, in the provider's own words. */
+  checkBusy?(world: World, resource: Resource): void;
   /** When a create or update has ended well. */
   ready?(world: World, resource: Resource, created: boolean): void;
   /** The error with which the operation of a create or update will end; undefined: it will end well. */
@@ -151,6 +171,11 @@ export interface Kind {
   failed?(world: World, resource: Resource): void;
   /** When a deletion was accepted. */
   deleting?(world: World, resource: Resource): void;
+  /**
+   * Goes on with an operation of kind `steps`: seconds until it is asked again, the error with which it ends, or undefined
+   * when it has ended well.
+   */
+  step?(world: World, resource: Resource): number | JsonObject | undefined;
   /** When an action's operation has ended well. */
   finished?(world: World, resource: Resource, operation: Operation): void;
   /** True when a deletion may overtake a running create or update. */

@@ -2,7 +2,7 @@ import type { AzureReply } from '../../service.ts';
 import { ArmError, emptyReply, jsonReply } from './errors.ts';
 import type { FaultAction } from './faults.ts';
 import { subscriptionOf } from './ids.ts';
-import type { JsonObject } from './json.ts';
+import { type JsonObject, objects } from './json.ts';
 import type { Call, Profile, World } from './model.ts';
 import type { Operation, Resource } from './store.ts';
 import { locationOf, wireOf } from './view.ts';
@@ -66,7 +66,7 @@ export function startOperation(
     key: resource.key,
     type: resource.type,
     subscription: subscriptionOf(resource.key),
-    location: placeOf(world, resource),
+    location: regionOf(world, resource),
     version,
     startedAt: now,
     dueAt: fault?.kind === 'never-ends' ? null : now + (seconds * 1000) / world.clock.timeScale,
@@ -81,8 +81,8 @@ export function startOperation(
   return operation;
 }
 
-/** Region of a resource; a child that has none of its own is where its parent is. */
-function placeOf(world: World, resource: Resource): string {
+/** Region of a resource; nested ones have that of their parent. */
+function regionOf(world: World, resource: Resource): string {
   const parent = world.store.get(resource.key.split('/').slice(0, -2).join('/'));
   return locationOf(resource) || (parent === undefined ? '' : locationOf(parent));
 }
@@ -102,16 +102,19 @@ export function operationUrl(world: World, operation: Operation, form: 'status' 
   const ticks = (EPOCH_TICKS + BigInt(Math.round(world.clock.now() * 1000)) * 10n).toString();
   const group = operation.kind === 'delete-group';
   const provider = operation.type.split('/')[0] ?? '';
-  const path = style.status.startsWith('privateDns')
-    ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
-    : group
-      ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
-      : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
+  const path =
+    operation.kind === 'steps'
+      ? `${operation.key}/operationStatuses/${operation.id}`
+      : style.status.startsWith('privateDns')
+        ? `${operation.key.split('/').slice(0, 5).join('/')}/providers/${provider}/${style[form]}/${operation.id}`
+        : group || provider === 'Microsoft.Resources'
+          ? `/subscriptions/${operation.subscription}/operationresults/${operation.id}`
+          : `/subscriptions/${operation.subscription}/providers/${provider}/locations/${operation.location}/${style[form]}/${operation.id}`;
   const monitor = form === 'result' && (style.compute || style.status === 'asyncoperations');
   const query = [
     ...(style.compute ? ['p=b26caeba-1a35-4884-92ce-d47b44b28157'] : []),
     ...(monitor ? ['monitor=true'] : []),
-    `api-version=${operation.version}`,
+    `api-version=${isAks(operation) ? (operation.version >= '2025-08' ? '2025-03-01' : '2016-03-30') : operation.version}`,
     `t=${ticks}`,
     `c=${world.random.filler(2592, 'certificate')}`,
     `s=${world.random.filler(342, 'signature', operation.id, ticks)}`,
@@ -156,9 +159,12 @@ export function statusReply(world: World, operation: Operation): AzureReply {
   const retryAfter =
     running && operation.pollRetryAfter !== undefined ? { 'retry-after': String(operation.pollRetryAfter) } : {};
   const error = operation.status !== 'InProgress' && operation.error !== undefined ? { error: operation.error } : {};
+  if (operation.kind === 'steps')
+    return jsonReply(200, { status: running ? 'Running' : operation.status, ...error }, retryAfter);
   if (operation.type.toLowerCase().startsWith('microsoft.network')) {
     return jsonReply(200, { status: operation.status, ...error }, retryAfter);
   }
+  if (isAks(operation)) return aksStatus(world, operation);
   const resource = world.store.get(operation.key);
   const output =
     styleOf(operation.type).status === 'DiskOperations' && operation.status === 'Succeeded' && resource !== undefined
@@ -176,6 +182,24 @@ export function statusReply(world: World, operation: Operation): AzureReply {
     },
     retryAfter,
   );
+}
+
+function isAks(operation: Operation): boolean {
+  return operation.type.toLowerCase().startsWith('microsoft.containerservice');
+}
+
+/** AKS says in free text what it does (azure-recordings/README.md, Long-running operations). */
+function aksStatus(world: World, operation: Operation): AzureReply {
+  const { startedAt, dueAt, endedAt, status, error } = operation;
+  const share = dueAt === null ? 0 : (world.clock.now() - startedAt) / Math.max(1, dueAt - startedAt);
+  const phase = objects(operation.detail['phases']).find(({ until }) => share < Number(until));
+  return jsonReply(200, {
+    name: operation.id,
+    status: status === 'InProgress' ? (phase?.['status'] ?? status) : status,
+    startTime: new Date(startedAt).toISOString(),
+    ...(endedAt === undefined ? {} : { endTime: new Date(endedAt).toISOString() }),
+    ...(status === 'InProgress' || error === undefined ? {} : { error }),
+  });
 }
 
 /** Answer of the result address (Location): 202 while it runs, then the resource, nothing, or the error. */

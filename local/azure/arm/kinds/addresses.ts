@@ -2,6 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { ArmError } from '../engine/errors.ts';
 import { at, idOf, type JsonObject, object, objects, strings, text } from '../engine/json.ts';
 import type { World } from '../engine/model.ts';
+import type { Resource } from '../engine/store.ts';
 import { findChild } from '../engine/view.ts';
 
 /** An IPv4 range as numbers, first and last address included. */
@@ -121,4 +122,31 @@ function refusalOf(
   return used.has(wanted)
     ? refuse('PrivateIPAddressIsAllocated', `conflicts with an address in use and is not available; in the range`)
     : undefined;
+}
+
+/** How many free addresses are offered when the asked one is taken. */
+const OFFERED_ADDRESSES = 5;
+
+/** Answer of CheckIPAddressAvailability: whether a private address of a virtual network is free, and others that are. */
+export function addressAvailability(world: World, network: Resource, address: string): JsonObject {
+  const invalid = new ArmError(
+    400,
+    'IPAddressNotInVirtualNetwork',
+    `The address '${address}' lies in no subnet of ${network.id}.`,
+  );
+  if (!ipaddr.IPv4.isValid(address)) throw invalid;
+  const wanted = toNumber(address);
+  for (const subnet of objects(at(network.body, 'properties', 'subnets'))) {
+    const range = parsePrefix(subnetPrefixes(object(subnet['properties']))[0] ?? '');
+    if (range === undefined || wanted < range.first || wanted > range.last) continue;
+    const used = usedIn(world, `${network.id}/subnets/${text(subnet['name']) ?? ''}`, '');
+    const isFree = (value: number) =>
+      value >= range.first + RESERVED_AT_START && value < range.last && !used.has(value);
+    if (isFree(wanted)) return { available: true };
+    const others: string[] = [];
+    for (let value = range.first; value <= range.last && others.length < OFFERED_ADDRESSES; value += 1)
+      if (isFree(value)) others.push(toAddress(value));
+    return { available: false, availableIPAddresses: others };
+  }
+  throw invalid;
 }

@@ -6,6 +6,7 @@ import type { Resource } from '../engine/store.ts';
 import { locationOf, normalLocation } from '../engine/view.ts';
 
 const MACHINES = 'Microsoft.Compute/virtualMachines';
+const SCALE_SETS = 'Microsoft.Compute/virtualMachineScaleSets';
 
 /** Limits of a fresh subscription; `POST /_simulator/faults` with `quota` changes them. */
 const DEFAULT_FAMILY_LIMIT = 2000;
@@ -27,6 +28,7 @@ export function coresInUse(world: World, location: string, subscription: string,
   const used = new Map<string, number>([
     ['cores', 0],
     ['machines', 0],
+    ['scalesets', 0],
   ]);
   const add = (name: string, amount: number) => used.set(name, (used.get(name) ?? 0) + amount);
   for (const machine of world.store.ofType(MACHINES)) {
@@ -42,7 +44,31 @@ export function coresInUse(world: World, location: string, subscription: string,
     add('cores', size.cores);
     add(size.family.toLowerCase(), size.cores);
   }
+  for (const set of world.store.ofType(SCALE_SETS)) {
+    if (locationOf(set) !== location || !set.key.startsWith(`/subscriptions/${subscription}/`)) continue;
+    const size = findSize(text(at(set.body, 'sku', 'name')) ?? '');
+    const count = number(at(set.body, 'sku', 'capacity')) ?? 0;
+    add('scalesets', 1);
+    add('cores', (size?.cores ?? 0) * count);
+    add(size?.family.toLowerCase() ?? '', (size?.cores ?? 0) * count);
+  }
   return used;
+}
+
+/** The quota that has no room for so many more cores of a size, undefined when there is room. */
+export function checkFamilyQuota(
+  world: World,
+  size: Size,
+  cores: number,
+  location: string,
+  subscription: string,
+): { readonly family: string; readonly remaining: number } | undefined {
+  const used = coresInUse(world, location, subscription);
+  for (const family of [size.family, 'cores']) {
+    const remaining = limitOf(world, location, family) - (used.get(family.toLowerCase()) ?? 0);
+    if (cores > remaining) return { family, remaining };
+  }
+  return undefined;
 }
 
 /** Refuses a size that the subscription may not use there: 409 SkuNotAvailable. */
@@ -103,7 +129,7 @@ export function computeUsages(world: World, location: string, subscription: stri
     usage('availabilitySets', 'Availability Sets', sets, 2500),
     usage('cores', 'Total Regional vCPUs', used.get('cores') ?? 0, limitOf(world, location, 'cores')),
     usage('virtualMachines', 'Virtual Machines', used.get('machines') ?? 0, 25_000),
-    usage('virtualMachineScaleSets', 'Virtual Machine Scale Sets', 0, 2500),
+    usage('virtualMachineScaleSets', 'Virtual Machine Scale Sets', used.get('scalesets') ?? 0, 2500),
     ...families.map((family) =>
       usage(
         family,

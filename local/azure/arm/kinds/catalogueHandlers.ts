@@ -12,6 +12,8 @@ import { type Handlers, subscriptionIn } from './handlers.ts';
 import { instanceView } from './machinePower.ts';
 import { isLabelFree } from './publicAddresses.ts';
 import { virtualMachines } from './virtualMachines.ts';
+import { virtualNetworks } from './virtualNetworks.ts';
+import { addressAvailability } from './addresses.ts';
 
 /** Region in a `locations/{location}` address; 400 when Azure has no such region. */
 function regionIn(names: readonly string[]): string {
@@ -73,7 +75,17 @@ export function checkNetworkQuota(world: World, type: string, location: string, 
 
 const VM = '/subscriptions/{}/resourcegroups/{}/providers/microsoft.compute/virtualmachines/{}';
 
+const NETWORK = '/subscriptions/{}/resourcegroups/{}/providers/microsoft.network/virtualnetworks/{}';
+
 export const catalogueHandlers: Handlers = {
+  [`GET ${NETWORK}/checkipaddressavailability`](world, call, address) {
+    const id = parseResourceId(address.path.replace(/\/checkipaddressavailability$/iu, ''));
+    if (id === undefined)
+      throw new ArmError(400, 'InvalidResourceId', `'${address.path}' is not an address of a virtual network.`);
+    requireGroup(world, id, false);
+    const network = requireResource(world, virtualNetworks, id);
+    return jsonReply(200, addressAvailability(world, network, call.request.query.get('ipAddress') ?? ''));
+  },
   'GET /subscriptions/{}/providers/microsoft.compute/skus'(world, call) {
     const filter = call.request.query.get('$filter') ?? '';
     const location = /^location eq '(?<name>[^']+)'$/iu.exec(filter.trim())?.groups?.['name'];

@@ -1,10 +1,11 @@
 import type { IdentityView } from '../../service.ts';
 import { DELETED, immediate } from '../catalogue/profiles.ts';
 import { ArmError, invalidParameter } from '../engine/errors.ts';
-import { at, object, text } from '../engine/json.ts';
+import { at, object, strings, text } from '../engine/json.ts';
 import type { Kind, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
 import { envelope, without } from './common.ts';
+import { deletedVault, forgetDeleted, keepDeleted } from './deletedVaults.ts';
 
 const TYPE = 'Microsoft.ManagedIdentity/userAssignedIdentities';
 
@@ -32,6 +33,10 @@ export const userAssignedIdentities: Kind = {
           `The identity name '${name}' is invalid: 3 to 128 letters, digits, '-' or '_', beginning with a letter or digit.`,
         ),
   displayId: lowerGroups,
+  removed(world, identity) {
+    for (const credential of world.store.ofType(`${TYPE}/federatedIdentityCredentials`))
+      if (credential.key.startsWith(`${identity.key}/`)) world.store.remove(credential.key);
+  },
   createdHeaders: (resource) => ({ location: lowerGroups(resource.id) }),
   prepare(world, request) {
     const before = object(request.existing?.body['properties']);
@@ -58,6 +63,11 @@ function replicatedAt(world: World): number {
 export function identityView(resource: Resource): IdentityView {
   const read = (name: string) => text(at(resource.body, 'properties', name)) ?? '';
   return { id: resource.id, clientId: read('clientId'), principalId: read('principalId'), tenantId: read('tenantId') };
+}
+
+/** Every user-assigned identity. */
+export function identitiesOf(world: World): readonly IdentityView[] {
+  return [...world.store.ofType(TYPE)].map(identityView);
 }
 
 /** The identity with this resource id, client id or principal id. */
@@ -104,6 +114,11 @@ export const vaults: Kind = {
         `The vault name '${request.name}' is already in use. Vault names are globally unique so it is possible that the name is already taken.`,
       );
     }
+    const deleted = request.existing === undefined ? deletedVault(world, request.name) : undefined;
+    if (deleted !== undefined) {
+      if (text(request.properties['createMode']) !== 'recover') throw inDeletedState(request.name);
+      forgetDeleted(world, request.name);
+    }
     if (request.properties['enableRbacAuthorization'] === false) {
       throw invalidParameter(
         'properties.enableRbacAuthorization',
@@ -119,11 +134,58 @@ export const vaults: Kind = {
           enableSoftDelete: true,
           softDeleteRetentionInDays: 90,
           publicNetworkAccess: 'Enabled',
-          ...without(request.properties),
+          ...without(request.properties, 'createMode'),
           enableRbacAuthorization: true,
           vaultUri: `https://${request.name.toLowerCase()}.vault.azure.net/`,
         },
       },
     };
+  },
+  removed: keepDeleted,
+};
+
+function inDeletedState(name: string): ArmError {
+  return new ArmError(
+    409,
+    'ConflictError',
+    `A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault '${name}'. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.`,
+  );
+}
+
+/** Trust in tokens of another issuer: Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials. */
+export const federatedIdentityCredentials: Kind = {
+  type: `${TYPE}/federatedIdentityCredentials`,
+  label: 'FederatedIdentityCredential',
+  tracked: false,
+  etags: false,
+  states: false,
+  create: immediate(201),
+  update: immediate(200),
+  delete: DELETED,
+  checkName: (name) =>
+    /^[A-Za-z0-9][\w-]{2,119}$/u.test(name)
+      ? undefined
+      : invalidParameter(
+          'name',
+          `The name '${name}' of the federated credential is invalid: 3 to 120 letters, digits, '-' or '_'.`,
+        ),
+  notFound: (name) => new ArmError(404, 'NotFound', `The federated identity credential '${name}' was not found.`),
+  displayId: lowerGroups,
+  prepare(world, request) {
+    const { issuer, subject, audiences } = request.properties;
+    if (text(issuer) === undefined || text(subject) === undefined || strings(audiences).length !== 1) {
+      throw invalidParameter(
+        'properties',
+        'A federated identity credential needs an issuer, a subject and exactly one audience.',
+      );
+    }
+    const parent = request.id.key.split('/').slice(0, -1).join('/');
+    for (const other of world.store.ofType(`${TYPE}/federatedIdentityCredentials`)) {
+      const before = object(other.body['properties']);
+      if (!other.key.startsWith(`${parent}/`) || other.key === request.id.key) continue;
+      if (before['issuer'] !== issuer || before['subject'] !== subject) continue;
+      throw new ArmError(409, 'Conflict', `Issuer and subject combination already exists for this Managed Identity.`);
+    }
+    return { body: { properties: { issuer, subject, audiences } } };
   },
 };

@@ -1,15 +1,21 @@
 import type { Kind } from '../engine/model.ts';
+import { agentPools } from './agentPools.ts';
+import { scaleSets } from './aksNodeGroup.ts';
 import { authorizationHandlers, extensionKinds } from './authorization.ts';
 import { catalogueHandlers } from './catalogueHandlers.ts';
+import { deletedVaultHandlers } from './deletedVaults.ts';
+import { deploymentHandlers, deployments } from './deployments.ts';
 import { availabilitySets, disks } from './disks.ts';
 import type { Handlers } from './handlers.ts';
-import { userAssignedIdentities, vaults } from './identities.ts';
+import { federatedIdentityCredentials, userAssignedIdentities, vaults } from './identities.ts';
 import { galleries, galleryImages, galleryImageVersions, images } from './images.ts';
 import { loadBalancers } from './loadBalancers.ts';
 import { networkInterfaces } from './networkInterfaces.ts';
 import { networkSecurityGroups, routeTables } from './networkSecurityGroups.ts';
-import { privateDnsKinds } from './privateDns.ts';
+import { privateDnsHandlers, privateDnsKinds } from './privateDns.ts';
 import { privateDnsZoneGroups, privateEndpoints } from './privateEndpoints.ts';
+import { managedClusterHandlers, managedClusters } from './managedClusters.ts';
+import { marketplaceHandlers } from './marketplace.ts';
 import { natGateways, publicIPAddresses } from './publicAddresses.ts';
 import { groupHandlers, resourceGroups } from './resourceGroups.ts';
 import { storageAccounts } from './storageAccounts.ts';
@@ -37,7 +43,12 @@ const ALL: readonly Kind[] = [
   galleryImageVersions,
   storageAccounts,
   userAssignedIdentities,
+  federatedIdentityCredentials,
   vaults,
+  deployments,
+  managedClusters,
+  agentPools,
+  scaleSets,
   privateEndpoints,
   privateDnsZoneGroups,
   ...privateDnsKinds,
@@ -55,4 +66,9 @@ export const HANDLERS: Handlers = {
   ...storageHandlers,
   ...authorizationHandlers,
   ...guestHandlers,
+  ...deploymentHandlers,
+  ...managedClusterHandlers,
+  ...marketplaceHandlers,
+  ...deletedVaultHandlers,
+  ...privateDnsHandlers,
 };

@@ -1,11 +1,13 @@
 import { RECORD_TYPES } from '../catalogue/extra-operations.ts';
 import { DELETED, immediate } from '../catalogue/profiles.ts';
-import { ArmError, invalidParameter } from '../engine/errors.ts';
+import { ArmError, invalidParameter, resourceNotFound } from '../engine/errors.ts';
 import { at, type JsonObject, number, object, objects, text } from '../engine/json.ts';
 import type { Kind, Profile, World } from '../engine/model.ts';
+import { pageReply } from '../engine/paging.ts';
 import type { Resource } from '../engine/store.ts';
-import { withProperties } from '../engine/view.ts';
+import { withProperties, wireOf } from '../engine/view.ts';
 import { envelope, without } from './common.ts';
+import type { Handlers } from './handlers.ts';
 
 const ZONES = 'Microsoft.Network/privateDnsZones';
 const LINKS = `${ZONES}/virtualNetworkLinks`;
@@ -169,3 +171,13 @@ export function putAddressRecord(world: World, zoneId: string, name: string, add
     createdAt: existing?.createdAt ?? world.clock.now(),
   });
 }
+
+/** Every record set of a zone, whatever its type. */
+export const privateDnsHandlers: Handlers = {
+  'GET /subscriptions/{}/resourcegroups/{}/providers/microsoft.network/privatednszones/{}/all'(world, call, address) {
+    const zone = world.store.get(address.path.toLowerCase().replace(/\/all$/u, ''));
+    if (zone === undefined) throw resourceNotFound(ZONES, address.names, address.path.split('/')[4] ?? '');
+    const found = childrenOf(world, zone, recordTypes).map((record) => wireOf(world, record));
+    return pageReply(world, call.request, found);
+  },
+};

@@ -144,7 +144,9 @@ export const privateEndpoints: Kind = {
     };
   },
   ownReferences: true,
-  accepted: createInterface,
+  accepted(world, endpoint, created) {
+    if (created) createInterface(world, endpoint);
+  },
   view(world, endpoint, wire) {
     const address = addressOf(world, endpoint);
     const ready = endpoint.state === 'Succeeded' && address !== undefined;

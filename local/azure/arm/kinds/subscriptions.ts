@@ -18,7 +18,7 @@ export function subscriptions(world: World): JsonObject {
   return object(world.store.setting('subscriptions'));
 }
 
-function subscriptionWire(world: World, id: string): JsonObject {
+export function subscriptionWire(world: World, id: string): JsonObject {
   return {
     id: `/subscriptions/${id}`,
     subscriptionId: id,
@@ -200,7 +200,29 @@ function patchTags(call: Call): (before: JsonObject) => JsonObject {
 
 const TAGS = '/{scope}/providers/microsoft.resources/tags/{}';
 
+/** Names and values of the tags in use in a subscription. */
+function tagNames(world: World, call: Call, address: Address) {
+  const prefix = `/subscriptions/${subscriptionIn(address)}/`;
+  const values = new Map<string, Map<string, number>>();
+  for (const resource of world.store.all()) {
+    if (!resource.key.startsWith(prefix)) continue;
+    for (const [name, value] of Object.entries(object(resource.body['tags']))) {
+      const counts = values.get(name) ?? new Map<string, number>();
+      values.set(name, counts.set(text(value) ?? '', (counts.get(text(value) ?? '') ?? 0) + 1));
+    }
+  }
+  const total = (value: number): JsonObject => ({ type: 'Total', value });
+  const wires = [...values].map(([tagName, counts]) => ({
+    id: `/subscriptions/${subscriptionIn(address)}/tagNames/${tagName}`,
+    tagName,
+    count: total([...counts.values()].reduce((sum, count) => sum + count, 0)),
+    values: [...counts].map(([tagValue, count]) => ({ tagValue, count: total(count) })),
+  }));
+  return pageReply(world, call.request, wires);
+}
+
 export const subscriptionHandlers: Handlers = {
+  'GET /subscriptions/{}/tagnames': tagNames,
   'GET /subscriptions': (world) =>
     jsonReply(200, {
       value: Object.keys(subscriptions(world)).map((id) => subscriptionWire(world, id)),

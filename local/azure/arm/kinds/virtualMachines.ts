@@ -350,7 +350,9 @@ export const virtualMachines: Kind = {
       },
     };
   },
-  accepted: createDisks,
+  accepted(world, machine, created) {
+    if (created) createDisks(world, machine);
+  },
   failure: allocationFailure,
   failed(world, machine) {
     for (const nic of objects(at(machine.body, 'properties', 'networkProfile', 'networkInterfaces')))
