@@ -106,6 +106,21 @@ describe('Microsoft.Resources/deployments', () => {
     expect(done.body.properties.provisioningState).toBe('Succeeded');
   });
 
+  test('what was deployed can be deleted: the record of the deployment does not hold it', async () => {
+    const address = {
+      type: 'Microsoft.Network/publicIPAddresses',
+      apiVersion: '2024-05-01',
+      name: 'p',
+      location: 'westeurope',
+      sku: { name: 'Standard' },
+      properties: { publicIPAllocationMethod: 'Static' },
+    };
+    await deploy('d', template([address]));
+    bench.settle();
+    const answer = await bench.call('DELETE', `${NET}/publicIPAddresses/p?api-version=2024-05-01`);
+    expect(answer.status).toBe(202);
+  });
+
   test('validation writes nothing', async () => {
     const answer = await bench.call('POST', `${at('d')}/validate?${VERSION}`, {
       properties: { mode: 'Incremental', template: template([network]) },

@@ -9,7 +9,7 @@ import { operationHeaders, startOperation } from '../engine/operations.ts';
 import { pageReply } from '../engine/paging.ts';
 import { type Address, addressOf, operationsAt, versionsOf } from '../engine/routes.ts';
 import type { Resource } from '../engine/store.ts';
-import { wireOf } from '../engine/view.ts';
+import { wireOf, withProperties } from '../engine/view.ts';
 import { invalidTemplate } from '../template/expression.ts';
 import { readTemplate, type Template, type TemplateResource, type TemplateSurroundings } from '../template/template.ts';
 import type { Handlers } from './handlers.ts';
@@ -172,17 +172,16 @@ function put(world: World, call: Call, address: Address) {
     id: existing?.id ?? address.path,
     type: DEPLOYMENTS,
     name,
-    body: {
-      ...(call.body['tags'] === undefined ? {} : { tags: call.body['tags'] }),
-      properties: {
+    body: call.body['tags'] === undefined ? {} : { tags: call.body['tags'] },
+    // Not in the body: ids in there would count as uses of what was deployed.
+    hidden: {
+      shown: {
         mode: 'Incremental',
         parameters: shownParameters(call, template.parameters),
         correlationId: world.random.uuid(),
         timestamp: new Date(world.clock.now()).toISOString(),
         ...shownTemplate(template),
       },
-    },
-    hidden: {
       template: typeof properties['template'] === 'string' ? parsed(properties['template']) : properties['template'],
       values,
       tasks: tasks as unknown as readonly JsonObject[],
@@ -256,19 +255,13 @@ function step(world: World, deployment: Resource): number | JsonObject | undefin
   });
   const save = (state: string, properties: JsonObject = {}): void => {
     const current = world.store.get(deployment.key) ?? deployment;
-    world.store.put({
-      ...current,
-      state,
-      hidden: { ...current.hidden, tasks: tasks as unknown as readonly JsonObject[] },
-      body: {
-        ...current.body,
-        properties: {
-          ...object(current.body['properties']),
-          timestamp: new Date(world.clock.now()).toISOString(),
-          ...properties,
-        },
-      },
-    });
+    const shown = {
+      ...object(current.hidden['shown']),
+      timestamp: new Date(world.clock.now()).toISOString(),
+      ...properties,
+    };
+    const done = { ...current.hidden, shown, tasks: tasks as unknown as readonly JsonObject[] };
+    world.store.put({ ...current, state, hidden: done });
   };
   save('Running');
   if (tasks.some(({ state }) => state === 'Running')) return STEP_SECONDS;
@@ -336,6 +329,7 @@ export const deployments: Kind = {
   notFound: (name) =>
     new ArmError(404, 'DeploymentNotFound', `Deployment '${name}' could not be found.`, { cause: 'gateway' }),
   prepare: (_world, request) => ({ body: request.body }),
+  view: (_world, deployment, wire) => withProperties(wire, object(deployment.hidden['shown'])),
   step,
 };
 
