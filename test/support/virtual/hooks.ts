@@ -1,4 +1,4 @@
-import { registerHooks } from 'node:module';
+import { registerHooks, type ResolveFnOutput } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -23,11 +23,18 @@ const urls = new Map(
 
 /** Puts the stand-ins in place for everything that is imported from now on. A stand-in may import what it replaces. */
 export function installHooks(): void {
+  // Activities import late and often; asking the file system each time costs more than the rest of the call.
+  const known = new Map<string, ResolveFnOutput>();
   registerHooks({
     resolve(specifier, context, next) {
+      const key = `${context.conditions.includes('require')} ${specifier} ${context.parentURL}`;
+      const before = known.get(key);
+      if (before !== undefined) return before;
       const resolved = next(specifier, context);
       const replaced = urls.get(resolved.url);
-      return replaced === undefined || context.parentURL === replaced ? resolved : { ...resolved, url: replaced };
+      const answer = replaced === undefined || context.parentURL === replaced ? resolved : { ...resolved, url: replaced };
+      known.set(key, { ...answer, shortCircuit: true });
+      return answer;
     },
   });
 }

@@ -22,6 +22,7 @@ for (let i = 0; i < Number(process.argv[2] ?? 2); i++) {
   const seen = await world.settled(name);
   const c2 = process.cpuUsage(c0);
   console.log(seen.phase, 'virtual s', (virtual.now() - v0) / 1000, 'create cpu', (c1.user + c1.system) / 1000, 'total cpu', (c2.user + c2.system) / 1000, 'wall', Math.round(ms() - w0), 'requests', world.requests().length, JSON.stringify(seen.head.operation.error)?.slice(0, 600));
+  if (process.argv[3]) { const m = new Map<string, number>(); for (const r of world.requests()) { const k = r.service + ' ' + r.method + ' ' + r.path.replace(/[0-9a-f]{8}-[0-9a-f-]+/g,'*').replace(/c0-[a-z0-9-]+/g,'N').slice(0,150); m.set(k, (m.get(k) ?? 0) + 1); } for (const [k, n] of [...m].sort((a, b) => b[1] - a[1]).slice(0, 40)) console.log(n, k); }
   await world.delete(name);
   const gone = await world.settled(name);
   const c3 = process.cpuUsage(c0);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readConfig } from '#config/config.ts';
@@ -70,7 +70,7 @@ const dayMilliseconds = 86_400_000;
 export async function createWorld(seed: string): Promise<VirtualWorld> {
   virtualTime.now = Math.ceil(virtualTime.now / dayMilliseconds) * dayMilliseconds + 2 * dayMilliseconds;
   seedRandom(seed);
-  const data = mkdtempSync(path.join(tmpdir(), 'capstan-virtual-'));
+  const data = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'capstan-virtual-'));
   const simulator = await createSimulator({ port: 0, dataDirectory: data, timeScale: 1 });
   await fillComponents();
   const lines: LogRecord[] = [];
