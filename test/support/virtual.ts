@@ -1,5 +1,6 @@
 import type { VirtualWorld } from './virtual/world.ts';
 
+export type { ActivityCall } from './virtual/host.ts';
 export type { VirtualStatus, VirtualWorld } from './virtual/world.ts';
 
 /** What a process on virtual time can do. */

@@ -10,7 +10,28 @@ export async function createHttpClient(): Promise<HttpClient> {
   return { sendRequest };
 }
 
+/** An answer that takes longer is given up, as `azure/clients/http-client.ts` has it. */
+const requestTimeout = 60_000;
+
+/** Gives up on the answer, not on what the request does: Azure has it already. */
 async function sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void =>
+    reject(Object.assign(new Error('The operation was aborted while making the request.'), { name: 'AbortError' }));
+  const timer = setTimeout(abort, request.timeout === 0 ? requestTimeout : request.timeout);
+  request.abortSignal?.addEventListener('abort', abort);
+  if (request.abortSignal?.aborted === true) abort();
+  const answer = exchange(request);
+  answer.catch(() => {});
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+    request.abortSignal?.removeEventListener('abort', abort);
+  }
+}
+
+async function exchange(request: PipelineRequest): Promise<PipelineResponse> {
   const body = await bodyOf(request);
   const headers: Record<string, string> = {};
   for (const [name, value] of request.headers) headers[name.toLowerCase()] = value;

@@ -3,6 +3,7 @@ import { readHostJson } from '#local/host/config/host-json.ts';
 import { FunctionApp } from '#local/host/core/function-app.ts';
 import { Invoker } from '#local/host/core/invocation.ts';
 import { createLog, type LogRecord } from '#local/host/core/log.ts';
+import type { ActivityOutcome } from '#local/host/durable/contracts.ts';
 import { DurableEngine } from '#local/host/durable/engine.ts';
 import { AppDurableFunctions } from '#local/host/durable/functions.ts';
 import { DurableStore } from '#local/host/durable/store.ts';
@@ -25,9 +26,33 @@ export const settings = {
 export interface VirtualHost {
   readonly starter: OrchestrationStarter;
   readonly engine: DurableEngine;
+  /** Puts something around every call of an activity from now on. */
+  onActivity(around: AroundActivity): void;
   /** The engine stops at once and a new one goes on from what was recorded, as after a crash of the process. */
   crash(): void;
   stop(): void;
+}
+
+/** A call of an activity, as the engine makes it. */
+export interface ActivityCall {
+  readonly name: string;
+  /** The input, as the orchestrator gave it. */
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** Stands around every call of an activity; `run` makes the call. */
+export type AroundActivity = (call: ActivityCall, run: () => Promise<ActivityOutcome>) => Promise<ActivityOutcome>;
+
+class ObservedFunctions extends AppDurableFunctions {
+  around: AroundActivity | undefined;
+
+  override async runActivity(
+    ...[name, instanceId, inputJson, trace]: Parameters<AppDurableFunctions['runActivity']>
+  ): Promise<ActivityOutcome> {
+    const run = async (): Promise<ActivityOutcome> => super.runActivity(name, instanceId, inputJson, trace);
+    if (this.around === undefined) return run();
+    return this.around({ name, input: JSON.parse(inputJson ?? '{}') as ActivityCall['input'] }, run);
+  }
 }
 
 let loaded: Promise<{ app: FunctionApp; invoker: Invoker }> | undefined;
@@ -52,10 +77,11 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
   hear = onLine;
   const { durable } = readHostJson(repository);
   const store = new DurableStore(':memory:');
+  const functions = new ObservedFunctions(invoker, () => []);
   const open = (): DurableEngine => {
     const engine = new DurableEngine(
       store,
-      new AppDurableFunctions(invoker, () => []),
+      functions,
       {
         versions: {
           defaultVersion: durable.defaultVersion,
@@ -76,6 +102,9 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
   return {
     get engine() {
       return engine;
+    },
+    onActivity(around) {
+      functions.around = around;
     },
     starter: {
       async start(name, instanceId, input) {

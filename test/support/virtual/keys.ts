@@ -7,14 +7,45 @@ import { promisify } from 'node:util';
  * order of its own; RSA keys come from a handful that are made once, ids and random bytes from a seed.
  */
 const realGenerate = crypto.generateKeyPairSync;
-const prepared: { publicKey: KeyObject; privateKey: KeyObject }[] = [];
+const prepared: { readonly publicKey: KeyObject; readonly privateKey: KeyObject }[] = [];
 const preparedCount = 5;
 let taken = 0;
 
 function preparedRsa(): { publicKey: KeyObject; privateKey: KeyObject } {
   const index = taken++ % preparedCount;
-  prepared[index] ??= realGenerate('rsa', { modulusLength: 2048 }) as never;
-  return prepared[index] as { publicKey: KeyObject; privateKey: KeyObject };
+  prepared[index] ??= makeRsa(`prepared ${index}`);
+  return prepared[index];
+}
+
+/** The same RSA-2048 key for the same text: names in a cluster depend on the fingerprint of its authority. */
+function makeRsa(text: string): { publicKey: KeyObject; privateKey: KeyObject } {
+  const [p, q] = [makePrime(`${text} p`), makePrime(`${text} q`)].sort((a, b) => (a < b ? 1 : -1)) as [bigint, bigint];
+  const e = 65_537n;
+  const d = inverse(e, (p - 1n) * (q - 1n));
+  const parts = { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
+  const encoded = Object.entries(parts).map(([name, value]) => [name, base64url(value)]);
+  const key: JsonWebKey = { kty: 'RSA', ...Object.fromEntries(encoded) };
+  const privateKey = crypto.createPrivateKey({ key, format: 'jwk' });
+  return { privateKey, publicKey: crypto.createPublicKey(privateKey) };
+}
+
+/** The first prime of 1024 bits above a number that the text gives, with its two highest bits set. */
+function makePrime(text: string): bigint {
+  const digest = crypto.createHash('shake256', { outputLength: 128 }).update(text).digest('hex');
+  let candidate = BigInt(`0x${digest}`) | (3n << 1022n) | 1n;
+  while (candidate % 65_537n === 1n || !crypto.checkPrimeSync(candidate)) candidate += 2n;
+  return candidate;
+}
+
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [r, next, s, nextS] = [value, modulus, 1n, 0n];
+  while (next !== 0n) [r, next, s, nextS] = [next, r % next, nextS, s - (r / next) * nextS];
+  return ((s % modulus) + modulus) % modulus;
+}
+
+function base64url(value: bigint): string {
+  const hex = value.toString(16);
+  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex').toString('base64url');
 }
 
 let seed = '';

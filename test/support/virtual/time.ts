@@ -38,6 +38,11 @@ class VirtualTime {
     this.#timers.delete(order);
   }
 
+  /** Forgets every timer: those of a world that has ended. */
+  clear(): void {
+    this.#timers.clear();
+  }
+
   /** When the next timer is due, in milliseconds since 1970. */
   next(): number | undefined {
     return this.#first()?.at;

@@ -69,6 +69,7 @@ const dayMilliseconds = 86_400_000;
 /** Makes a world of its own; one at a time per process. Each begins some days after the last one ended. */
 export async function createWorld(seed: string): Promise<VirtualWorld> {
   virtualTime.now = Math.ceil(virtualTime.now / dayMilliseconds) * dayMilliseconds + 2 * dayMilliseconds;
+  virtualTime.clear();
   seedRandom(seed);
   const data = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'capstan-virtual-'));
   const simulator = await createSimulator({ port: 0, dataDirectory: data, timeScale: 1 });
