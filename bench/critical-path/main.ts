@@ -35,10 +35,14 @@ for (let run = 0; run < count; run++) {
     const took = (Date.parse(endedAt ?? '') - Date.parse(startedAt ?? '')) / 1000;
     const from = (Date.parse(startedAt ?? '') - began) / 1000;
     const title = stepDefinition(id).title.padEnd(24);
-    console.log(`  ${title} from ${from.toFixed(0).padStart(4)} s · took ${took.toFixed(0).padStart(4)} s, planned ${String(stepSeconds(plan, id)).padStart(4)} s`);
+    console.log(
+      `  ${title} from ${from.toFixed(0).padStart(4)} s · took ${took.toFixed(0).padStart(4)} s, planned ${String(stepSeconds(plan, id)).padStart(4)} s`,
+    );
   }
   await world.close();
 }
 const ok = worst <= tolerance;
-console.log(`${ok ? 'within' : 'NOT within'} ${tolerance * 100} % of the planned critical path (worst ${(worst * 100).toFixed(1)} %)`);
+console.log(
+  `${ok ? 'within' : 'NOT within'} ${tolerance * 100} % of the planned critical path (worst ${(worst * 100).toFixed(1)} %)`,
+);
 process.exit(ok ? 0 : 1);

@@ -1,7 +1,7 @@
 import type { VirtualWorld } from './virtual/world.ts';
 
 export type { ActivityCall } from './virtual/host.ts';
-export type { VirtualStatus, VirtualWorld } from './virtual/world.ts';
+export type { VirtualWorld } from './virtual/world.ts';
 
 /** What a process on virtual time can do. */
 export interface VirtualProcess {

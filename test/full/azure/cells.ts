@@ -40,7 +40,10 @@ export function templateOf(path: string, group: string): string {
 }
 
 /** The distinct calls that the app made for one cluster. */
-export function callsOf(requests: readonly Pick<SimulatedRequest, 'service' | 'method' | 'path' | 'caller'>[], group: string): readonly ArmCall[] {
+export function callsOf(
+  requests: readonly Pick<SimulatedRequest, 'service' | 'method' | 'path' | 'caller'>[],
+  group: string,
+): readonly ArmCall[] {
   const own = requests.filter(
     (entry) =>
       entry.service === 'arm' &&

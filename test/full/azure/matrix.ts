@@ -66,9 +66,8 @@ export interface Recording {
 
 /** Names a call of an activity without its poll number. */
 export function nameOfCall({ name, input }: ActivityCall): string {
-  const { step, key, pool, slice, report } = input;
-  const state = (report as { state?: string } | undefined)?.state;
-  return [step, name, key ?? pool ?? slice ?? state].filter((part) => part !== undefined).join(' ');
+  const { step, key, pool, slice } = input as Partial<Record<string, string | number>>;
+  return [step, name, key ?? pool ?? slice].filter((part) => part !== undefined).join(' ');
 }
 
 const byApp = (requests: readonly RequestLogEntry[]): readonly RequestLogEntry[] =>

@@ -23,9 +23,12 @@ export const sets: Readonly<Record<string, (recording: Recording) => readonly Ca
   deletion: (recording) => cellsOf(recording.deletionCalls).map(deletionCase),
   /** A provision that fails at every activity, and one that is cancelled there. */
   steps: (recording) =>
-    recording.activities
-      .filter((activity) => !/^finish|reportStep/.test(activity))
-      .flatMap((activity) => [failCase(activity), cancelCase(activity, 'keep'), cancelCase(activity, 'delete')]),
+    recording.activities.flatMap((activity) =>
+      // What a report says of itself changes nothing, and an operation that is ending cannot be stopped.
+      /^finish|reportStep/.test(activity)
+        ? []
+        : [failCase(activity), cancelCase(activity, 'keep'), cancelCase(activity, 'delete')],
+    ),
 };
 
 const wrong = (detail: string): Ending => ({ ended: 'wrong', detail, hit: true });
@@ -103,7 +106,9 @@ function failCase(activity: string): Case {
       if (judged.ended !== 'Failed') return wrong(`ended ${judged.ended} although ${activity} failed`);
       const left = await deleteAll(world, before);
       const trouble = await troubleWith(world, recording);
-      return left === '' && trouble === '' ? { ...judged, hit } : wrong(`${judged.detail}, and then: ${left}${trouble}`);
+      return left === '' && trouble === ''
+        ? { ...judged, hit }
+        : wrong(`${judged.detail}, and then: ${left}${trouble}`);
     },
   };
 }

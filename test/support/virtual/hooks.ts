@@ -1,6 +1,6 @@
 import { registerHooks, type ResolveFnOutput } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 
 /** Modules of the house that touch the network, and what stands in for them on virtual time. */
 const replacements: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ const root = path.resolve(import.meta.dirname, '../../..');
 const urls = new Map(
   Object.entries(replacements).map(([from, to]) => [
     pathToFileURL(path.join(root, from)).href,
-    pathToFileURL(path.join(import.meta.dirname, to)).href,
+    pathToFileURL(path.join(import.meta.dirname, 'stand-ins', to)).href,
   ]),
 );
 
@@ -32,7 +32,8 @@ export function installHooks(): void {
       if (before !== undefined) return before;
       const resolved = next(specifier, context);
       const replaced = urls.get(resolved.url);
-      const answer = replaced === undefined || context.parentURL === replaced ? resolved : { ...resolved, url: replaced };
+      const answer =
+        replaced === undefined || context.parentURL === replaced ? resolved : { ...resolved, url: replaced };
       known.set(key, { ...answer, shortCircuit: true });
       return answer;
     },
@@ -41,8 +42,3 @@ export function installHooks(): void {
 
 /** Folder of the repository. */
 export const repository = root;
-
-/** Absolute path of an imported file. */
-export function fileOf(url: string): string {
-  return fileURLToPath(url);
-}

@@ -24,7 +24,7 @@ function makeRsa(text: string): { publicKey: KeyObject; privateKey: KeyObject } 
   const d = inverse(e, (p - 1n) * (q - 1n));
   const parts = { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
   const encoded = Object.entries(parts).map(([name, value]) => [name, base64url(value)]);
-  const key: JsonWebKey = { kty: 'RSA', ...Object.fromEntries(encoded) };
+  const key: Record<string, string> = { kty: 'RSA', ...Object.fromEntries(encoded) };
   const privateKey = crypto.createPrivateKey({ key, format: 'jwk' });
   return { privateKey, publicKey: crypto.createPublicKey(privateKey) };
 }
@@ -89,7 +89,8 @@ function generateSync(type: string, options: { publicKeyEncoding?: object; priva
   if (type !== 'rsa') return realGenerate(type as 'ec', options as never);
   const { publicKey, privateKey } = preparedRsa();
   return {
-    publicKey: options.publicKeyEncoding === undefined ? publicKey : publicKey.export(options.publicKeyEncoding as never),
+    publicKey:
+      options.publicKeyEncoding === undefined ? publicKey : publicKey.export(options.publicKeyEncoding as never),
     privateKey:
       options.privateKeyEncoding === undefined ? privateKey : privateKey.export(options.privateKeyEncoding as never),
   };
@@ -128,18 +129,20 @@ const subtle = {
   },
   async generateKey(algorithm: Algorithm, extractable: boolean, usages: string[]): Promise<object> {
     const type = algorithm.name === 'ECDSA' ? 'ec' : 'rsa';
-    const { publicKey, privateKey } = generate(type, { namedCurve: curves[algorithm.namedCurve ?? ''] ?? 'prime256v1' });
+    const { publicKey, privateKey } = generate(type, {
+      namedCurve: curves[algorithm.namedCurve ?? ''] ?? 'prime256v1',
+    });
     const keep = (use: string) => usages.filter((usage) => usage === use) as never[];
     return {
-      publicKey: publicKey.toCryptoKey(algorithm as never, true, keep('verify')),
-      privateKey: privateKey.toCryptoKey(algorithm as never, extractable, keep('sign')),
+      publicKey: publicKey.toCryptoKey(algorithm, true, keep('verify')),
+      privateKey: privateKey.toCryptoKey(algorithm, extractable, keep('sign')),
     };
   },
   async exportKey(format: string, key: CryptoKey): Promise<unknown> {
     const object = KeyObject.from(key);
     if (format === 'jwk') return object.export({ format: 'jwk' });
     if (format === 'raw') return exact(object.export());
-    return exact(object.export({ format: 'der', type: format as 'pkcs8' }) as Buffer);
+    return exact(object.export({ format: 'der', type: format as 'pkcs8' }));
   },
   async importKey(
     format: string,
@@ -154,7 +157,7 @@ const subtle = {
         : format === 'pkcs8'
           ? crypto.createPrivateKey({ key: buffer(data), format: 'der', type: 'pkcs8' })
           : crypto.createPublicKey({ key: buffer(data), format: 'der', type: 'spki' });
-    return object.toCryptoKey(nameOf(algorithm) as never, extractable, usages as never[]);
+    return object.toCryptoKey(nameOf(algorithm), extractable, usages as never[]);
   },
 };
 type JsonWebKey = webcrypto.JsonWebKey;

@@ -9,9 +9,12 @@ import { repository } from './hooks.ts';
  * see, so a run would look idle in the middle of an import.
  */
 export async function preload(): Promise<void> {
-  const files = globSync('{activities,azure,config,domain,kubernetes,services,store,local/azure,local/kubernetes}/**/*.ts', {
-    cwd: repository,
-  });
+  const files = globSync(
+    '{activities,azure,config,domain,kubernetes,services,store,local/azure,local/kubernetes}/**/*.ts',
+    {
+      cwd: repository,
+    },
+  );
   for (const file of files) {
     const full = path.join(repository, file);
     for (const [, specifier = ''] of readFileSync(full, 'utf8').matchAll(/\bimport\('([^']+)'\)/g)) {

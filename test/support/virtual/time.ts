@@ -190,7 +190,7 @@ export function installTime(): void {
   Object.defineProperty(performance, 'now', { value: () => virtualTime.now - start });
   Object.assign(timersPromises, {
     setTimeout: sleep,
-    setImmediate: async (value?: unknown) => new Promise((resolve) => immediate(resolve as Work, value)),
+    setImmediate: async (value?: unknown) => new Promise((resolve) => immediate(resolve, value)),
   });
   syncBuiltinESMExports();
 }

@@ -7,8 +7,8 @@ import type { ClusterDocument } from '#domain/spec/types.ts';
 import type { ListedResource } from '#local/azure/azure.ts';
 import type { AzureReply, RequestLogEntry } from '#local/azure/service.ts';
 import type { LogRecord } from '#local/host/core/log.ts';
-import { seededClientId } from '#local/simulator/compose.ts';
-import { createSimulator, type Simulator } from '#local/simulator/simulator.ts';
+import { seededClientId, type Simulator } from '#local/simulator/compose.ts';
+import { createSimulator } from '#local/simulator/simulator.ts';
 import { applyCluster } from '#services/apply.ts';
 import { cancelOperation } from '#services/cancel.ts';
 import { deleteClusterByName } from '#services/delete.ts';
@@ -16,16 +16,13 @@ import type { ServiceDependencies } from '#services/dependencies.ts';
 import { readStatus } from '#services/status.ts';
 import { sweepOperations } from '#services/sweep.ts';
 import { createStore, type Store } from '#store/store.ts';
-import { createCredential } from './azure-credential.ts';
+import { createCredential } from './stand-ins/azure-credential.ts';
 import { repository } from './hooks.ts';
 import { settings, startHost, type VirtualHost } from './host.ts';
 import { seedRandom } from './keys.ts';
-import { emptyAccount } from './store-clients.ts';
+import { emptyAccount } from './stand-ins/store-clients.ts';
 import { passUntil, virtualTime } from './time.ts';
 import { bytesOf, gatewayUrl, sendToAzure } from './wire.ts';
-
-/** The subscription that the simulated Azure begins with. */
-export const subscription = '22222222-2222-4222-8222-222222222222';
 
 export interface VirtualStatus {
   readonly phase: Phase;

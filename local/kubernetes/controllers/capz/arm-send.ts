@@ -20,7 +20,14 @@ export async function sendRequest(
 }> {
   const { hostname, port } = new URL(gateway);
   const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
-  const options = { host: hostname, port, method, path, headers: { ...headers, Host: host, ...length }, timeout: 60_000 };
+  const options = {
+    host: hostname,
+    port,
+    method,
+    path,
+    headers: { ...headers, Host: host, ...length },
+    timeout: 60_000,
+  };
   return new Promise((resolve, reject) => {
     const outgoing = request(options, (incoming) => {
       const chunks: Buffer[] = [];

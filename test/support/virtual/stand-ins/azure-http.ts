@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 import { createHttpHeaders, RestError } from '@azure/core-rest-pipeline';
-import { bytesOf, sendToAzure } from './wire.ts';
+import { bytesOf, sendToAzure } from '../wire.ts';
 
 /** Stands in for `azure/clients/http-client.ts`: the SDKs' requests reach the simulated Azure without a socket. */
-export { checkGateway } from '../../../azure/clients/http-client.ts';
+export { checkGateway } from '../../../../azure/clients/http-client.ts';
 
 export async function createHttpClient(): Promise<HttpClient> {
   return { sendRequest };
@@ -37,7 +37,10 @@ async function exchange(request: PipelineRequest): Promise<PipelineResponse> {
   for (const [name, value] of request.headers) headers[name.toLowerCase()] = value;
   if (body.length > 0 && headers['content-length'] === undefined) headers['content-length'] = String(body.length);
   const reply = await sendToAzure(request.method, new URL(request.url), headers, body).catch((error: Error) => {
-    throw new RestError(error.message, { code: (error as NodeJS.ErrnoException).code ?? 'REQUEST_SEND_ERROR', request });
+    throw new RestError(error.message, {
+      code: (error as NodeJS.ErrnoException).code ?? 'REQUEST_SEND_ERROR',
+      request,
+    });
   });
   const answered = createHttpHeaders();
   for (const [name, value] of Object.entries(reply.headers)) answered.set(name, value);

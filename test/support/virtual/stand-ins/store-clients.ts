@@ -1,10 +1,10 @@
-import type { StorageClients } from '../../../store/clients.ts';
+import type { StorageClients } from '../../../../store/clients.ts';
 
 /**
  * Stands in for `store/clients.ts`: tables, blobs and queues of the app's own storage account in memory, as far as the
  * store uses them. Rows and their ETags behave as test/contract/store.test.ts asks of the real service.
  */
-export type { StorageClients } from '../../../store/clients.ts';
+export type { StorageClients } from '../../../../store/clients.ts';
 
 type Entity = Readonly<Record<string, unknown>> & { readonly partitionKey: string; readonly rowKey: string };
 
@@ -72,7 +72,11 @@ class MemoryTable {
     if (this.#rows.get(partition)?.delete(row) !== true) throw new StorageError(404, 'ResourceNotFound');
   }
 
-  async *listEntities({ queryOptions }: { readonly queryOptions: { readonly filter: string } }): AsyncGenerator<object> {
+  async *listEntities({
+    queryOptions,
+  }: {
+    readonly queryOptions: { readonly filter: string };
+  }): AsyncGenerator<object> {
     const conditions = parseFilter(queryOptions.filter);
     const named = /PartitionKey eq '([^']*)'/.exec(queryOptions.filter)?.[1];
     const partitions = named === undefined ? [...this.#rows.keys()].sort(order) : [named];

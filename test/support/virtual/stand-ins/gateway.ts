@@ -1,10 +1,10 @@
 import type { AzureReply } from '#local/azure/service.ts';
-import { answer, type Gateway, type GatewayServices } from '../../../local/azure/gateway/gateway.ts';
+import { answer, type Gateway, type GatewayServices } from '../../../../local/azure/gateway/gateway.ts';
 import { createRequestLog } from '#local/azure/gateway/request-log.ts';
-import { gatewayUrl, wire } from './wire.ts';
+import { gatewayUrl, wire } from '../wire.ts';
 
 /** Stands in for `local/azure/gateway/gateway.ts`: the same dispatch and log, without a listener. */
-export type { Gateway, GatewayServices } from '../../../local/azure/gateway/gateway.ts';
+export type { Gateway, GatewayServices } from '../../../../local/azure/gateway/gateway.ts';
 
 const loggedRequests = 100_000;
 

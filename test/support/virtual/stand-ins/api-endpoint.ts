@@ -3,11 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { FaultDoors } from '#local/kubernetes/api/faults.ts';
 import type { Served } from '#local/kubernetes/api/http/router.ts';
-import { answerRequest, type Endpoint, type EndpointTls } from '../../../local/kubernetes/api/http/server.ts';
-import { type ApiEndpoint, wire } from './wire.ts';
+import { answerRequest, type Endpoint, type EndpointTls } from '../../../../local/kubernetes/api/http/server.ts';
+import { type ApiEndpoint, wire } from '../wire.ts';
 
 /** Stands in for `local/kubernetes/api/http/server.ts`: an API server that is called instead of connected to. */
-export type { Endpoint, EndpointTls } from '../../../local/kubernetes/api/http/server.ts';
+export type { Endpoint, EndpointTls } from '../../../../local/kubernetes/api/http/server.ts';
 
 let nextPort = 20_000;
 
@@ -30,12 +30,7 @@ export async function listen(served: Served, faults: FaultDoors, tls: EndpointTl
       if (body !== undefined) headers['content-type'] = contentType ?? 'application/json';
       const request = { method, url: path, headers, socket: callerOf(clientCertificate), ...pieces(body) };
       const response = new Answer();
-      await answerRequest(
-        served,
-        faults,
-        request as unknown as IncomingMessage,
-        response as unknown as ServerResponse,
-      );
+      await answerRequest(served, faults, request as unknown as IncomingMessage, response as unknown as ServerResponse);
       if (response.destroyed) return undefined;
       const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
       return {

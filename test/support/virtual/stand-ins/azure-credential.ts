@@ -1,7 +1,7 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import { AuthenticationError } from '@azure/identity';
 import type { AzureSettings } from '#azure/types.ts';
-import { bytesOf, gatewayUrl, sendToAzure } from './wire.ts';
+import { bytesOf, gatewayUrl, sendToAzure } from '../wire.ts';
 
 /**
  * Stands in for `azure/clients/credential.ts`: asks App Service's managed identity endpoint of the simulated Azure, as

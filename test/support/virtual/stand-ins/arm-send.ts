@@ -1,5 +1,5 @@
 import type { ArmRequest } from '#local/kubernetes/controllers/capz/arm-send.ts';
-import { bytesOf, sendToAzure, socketError } from './wire.ts';
+import { bytesOf, sendToAzure, socketError } from '../wire.ts';
 
 /** Stands in for `local/kubernetes/controllers/capz/arm-send.ts`: the simulated controllers' calls without a socket. */
 export async function sendRequest(

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import type { HttpsTransportOptions } from '../../../kubernetes/client/https-transport.ts';
+import type { HttpsTransportOptions } from '../../../../kubernetes/client/https-transport.ts';
 import { KubernetesForeignCertificate, KubernetesUnreachable, type Transport } from '#kubernetes/client/transport.ts';
-import { wire } from './wire.ts';
+import { wire } from '../wire.ts';
 
 /**
  * Stands in for `kubernetes/client/https-transport.ts`: finds the API server behind the public name as the load
