@@ -7,7 +7,7 @@ import { record, runCase, summary, type Verdict } from './matrix.ts';
 import { sets } from './sets.ts';
 
 /**
- * The matrix on virtual time, every run in a world of its own: `npm run test:faults`. `--set provision|deletion|steps`
+ * The matrix on virtual time, every run in a world of its own: `npm run test:faults`. `--set provision|data|deletion|steps`
  * takes one set of runs, `--sample N` a reproducible choice (`--seed N` another one), `--only TEXT` the runs whose title
  * contains the text, `--workers N` processes (default 2). Exits with 1 when a run ended wrong, or when two processes
  * recorded different requests for the same seed.

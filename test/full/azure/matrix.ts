@@ -4,6 +4,7 @@ import type { RequestLogEntry } from '#local/azure/service.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
 import type { ActivityCall, VirtualProcess, VirtualWorld } from '../../support/virtual.ts';
 import { appPrincipal, type ArmCall, callsOf } from './cells.ts';
+import { type DataCall, dataCallsOf } from './data-cells.ts';
 
 /** What the sets of the matrix share: the sample provision, and what must hold after every run of it. */
 const subscription = '22222222-2222-4222-8222-222222222222';
@@ -54,6 +55,7 @@ export function document(): ClusterDocument {
 export interface Recording {
   readonly calls: readonly ArmCall[];
   readonly deletionCalls: readonly ArmCall[];
+  readonly dataCalls: readonly DataCall[];
   /** Calls of activities, as `step activity detail`, in the order in which they first happen. */
   readonly activities: readonly string[];
   /** How many resources of each type stand in the group. */
@@ -93,6 +95,7 @@ export async function record(virtual: VirtualProcess, seed: string): Promise<Rec
   await world.close();
   return {
     calls: callsOf(provision, group),
+    dataCalls: dataCallsOf(provision),
     deletionCalls: callsOf(all.slice(provision.length), group),
     activities: provisionActivities,
     counts,

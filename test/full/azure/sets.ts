@@ -1,5 +1,6 @@
 import type { VirtualWorld } from '../../support/virtual.ts';
 import { type Cell, cellsOf, faults, ruleOf } from './cells.ts';
+import { type DataCell, dataCellsOf, dataMayFail, dataRule, dataTitle } from './data-cells.ts';
 import {
   type Case,
   cluster,
@@ -19,6 +20,8 @@ import {
 export const sets: Readonly<Record<string, (recording: Recording) => readonly Case[]>> = {
   /** Every fault at every call of a provision. */
   provision: (recording) => cellsOf(recording.calls).map(provisionCase),
+  /** Every fault at every call of a provision to storage, Key Vault and the token endpoint. */
+  data: (recording) => dataCellsOf(recording.dataCalls).map(dataCase),
   /** Every fault at every call of a deletion. */
   deletion: (recording) => cellsOf(recording.deletionCalls).map(deletionCase),
   /** A provision that fails at every activity, and one that is cancelled there. */
@@ -57,6 +60,24 @@ function provisionCase(cell: Cell): Case {
       const trouble = await troubleWith(world, recording, refusals(cell));
       if (left !== '' || trouble !== '') return wrong(`${judged.ended} ${judged.detail}, and then: ${left}${trouble}`);
       return { ...judged, hit: (await world.struck(number)) > 0 };
+    },
+  };
+}
+
+function dataCase(cell: DataCell): Case {
+  return {
+    title: dataTitle(cell),
+    async run(world, before, recording) {
+      const name = await world.fault(dataRule(cell));
+      await world.apply(document());
+      const judged = await judgeProvision(world, recording);
+      if (judged.ended === 'wrong') return wrong(judged.detail);
+      if (judged.ended === 'Failed' && !dataMayFail(cell))
+        return wrong(`${judged.detail} (a passing trouble failed the run)`);
+      const left = await deleteAll(world, before);
+      const trouble = await troubleWith(world, recording);
+      if (left !== '' || trouble !== '') return wrong(`${judged.ended} ${judged.detail}, and then: ${left}${trouble}`);
+      return { ...judged, hit: (await world.struck(name)) > 0 };
     },
   };
 }

@@ -54,9 +54,10 @@ export interface VirtualWorld {
   /** Names of the secrets in the vault, deleted ones that can be recovered included. */
   secrets(): Promise<readonly string[]>;
   requests(): readonly RequestLogEntry[];
-  fault(rule: object): Promise<number>;
+  /** Adds a fault rule, of the control plane or of a data plane. @returns its name */
+  fault(rule: object): Promise<string>;
   /** How often a fault has struck. */
-  struck(number: number): Promise<number>;
+  struck(name: string): Promise<number>;
   unmodelled(): Promise<readonly unknown[]>;
   close(): Promise<void>;
 }
@@ -160,14 +161,16 @@ function worldOf({ simulator, host, dependencies, lines, data }: Parts): Virtual
     },
     requests: () => simulator.log.entries(),
     async fault(rule) {
-      const [added] = JSON.parse(await door('faults', rule)) as { number: number }[];
-      return added?.number ?? 0;
+      const [added] = JSON.parse(await door('faults', rule)) as { number?: number; id?: string }[];
+      return added?.id ?? String(added?.number);
     },
-    async struck(number) {
-      const { controlPlane } = JSON.parse(await door('faults')) as {
+    async struck(name) {
+      const { controlPlane, dataPlanes } = JSON.parse(await door('faults')) as {
         controlPlane: { rules: { number: number; applied: number }[] };
+        dataPlanes: { id: string; hits: number }[];
       };
-      return controlPlane.rules.find((rule) => rule.number === number)?.applied ?? 0;
+      const rule = controlPlane.rules.find(({ number }) => String(number) === name);
+      return rule?.applied ?? dataPlanes.find(({ id }) => id === name)?.hits ?? 0;
     },
     unmodelled: async () => JSON.parse(await door('unmodelled')) as unknown[],
     async close() {

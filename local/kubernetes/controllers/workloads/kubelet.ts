@@ -26,10 +26,7 @@ export function createKubelet(kube: Kube, clock: Clock, isRunning: (nodeName: st
       {
         kind: NODE,
         map: (node) =>
-          kube
-            .list(POD)
-            .filter((pod) => pod.spec?.nodeName === node.metadata.name)
-            .map(keyOf),
+          kube.list(POD, undefined, undefined, (pod) => pod.spec?.nodeName === node.metadata.name).map(keyOf),
       },
     ],
     reconcile: (key) => {

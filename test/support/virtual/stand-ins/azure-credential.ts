@@ -34,6 +34,6 @@ async function ask(resource: string, clientId: string | undefined): Promise<Acce
       const { access_token: token, expires_on: expires } = JSON.parse(text) as Record<string, string>;
       return { token: token ?? '', expiresOnTimestamp: Number(expires) * 1000 };
     }
-    if (reply.status < 500 || attempt > 0) throw new AuthenticationError(reply.status, text);
+    if ((reply.status < 500 && reply.status !== 429) || attempt > 0) throw new AuthenticationError(reply.status, text);
   }
 }
