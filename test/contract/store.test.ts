@@ -4,6 +4,7 @@ import type { ClusterHead } from '#domain/record.ts';
 import { createClusterTable } from '#store/clusters.ts';
 import { canonicalJson, createDocumentStore, sha256 } from '#store/documents.ts';
 import { createEventTable } from '#store/events.ts';
+import { createGatewayTable } from '#store/gateways.ts';
 import { createRequestTable } from '#store/requests.ts';
 import { createStore, type Store } from '#store/store.ts';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
@@ -26,6 +27,7 @@ function storeInMemory(): Store {
     clusters: createClusterTable(clients),
     documents: createDocumentStore(clients),
     events: createEventTable(clients),
+    gateways: createGatewayTable(clients),
     requests: createRequestTable(clients),
   };
 }

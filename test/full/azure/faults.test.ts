@@ -31,8 +31,8 @@ describe('a fault at any call to Azure', { timeout: 900_000 }, () => {
   });
 });
 
-describe('a provision that ends early', { timeout: 900_000 }, () => {
-  it('by a failure or a cancellation at any activity leaves nothing behind, and can be continued', async () => {
+describe('a provision that is interrupted', { timeout: 900_000 }, () => {
+  it('by a failure, a dead host or a cancellation at any activity leaves nothing behind, and can be continued', async () => {
     const lines = await run('--set', 'steps');
     expect(lines.filter((line) => line.startsWith('WRONG'))).toEqual([]);
     expect(lines.at(-1)).toMatch(/^\d+ cells: .* 0 wrong/);

@@ -24,13 +24,13 @@ export const sets: Readonly<Record<string, (recording: Recording) => readonly Ca
   data: (recording) => dataCellsOf(recording.dataCalls).map(dataCase),
   /** Every fault at every call of a deletion. */
   deletion: (recording) => cellsOf(recording.deletionCalls).map(deletionCase),
-  /** A provision that fails at every activity, and one that is cancelled there. */
+  /** A provision that fails at every activity, one whose host dies there, and one that is cancelled there. */
   steps: (recording) =>
     recording.activities.flatMap((activity) =>
       // What a report says of itself changes nothing, and an operation that is ending cannot be stopped.
       /^finish|reportStep/.test(activity)
         ? []
-        : [failCase(activity), cancelCase(activity, 'keep'), cancelCase(activity, 'delete')],
+        : [failCase(activity), crashCase(activity), cancelCase(activity, 'keep'), cancelCase(activity, 'delete')],
     ),
 };
 
@@ -130,6 +130,30 @@ function failCase(activity: string): Case {
       return left === '' && trouble === ''
         ? { ...judged, hit }
         : wrong(`${judged.detail}, and then: ${left}${trouble}`);
+    },
+  };
+}
+
+/** The host dies after the activity has done its work and before that was recorded: the next host does it again. */
+function crashCase(activity: string): Case {
+  return {
+    title: `crashes: ${activity}`,
+    async run(world, before, recording) {
+      let hit = false;
+      world.host.onActivity(async (call, run) => {
+        const outcome = await run();
+        if (nameOfCall(call) === activity && !hit) {
+          hit = true;
+          world.host.crash();
+        }
+        return outcome;
+      });
+      await world.apply(document());
+      const judged = await judgeProvision(world, recording);
+      if (judged.ended !== 'Ready') return wrong(`ended ${judged.ended}: ${judged.detail}`);
+      const left = await deleteAll(world, before);
+      const trouble = await troubleWith(world, recording);
+      return left === '' && trouble === '' ? { ...judged, hit } : wrong(left + trouble);
     },
   };
 }
