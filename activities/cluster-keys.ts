@@ -31,11 +31,29 @@ defineActivity('createKeys', async (work) => {
   return done({}, 'CA, etcd CA, front-proxy CA and service-account keys are in Key Vault');
 });
 
-/** The key pairs as Key Vault has them. They never leave the activity that asks for them. */
+/**
+ * The key pairs as Key Vault has them. They never leave this process. A name of Key Vault is used once, so what was read
+ * stays right; it is kept for minutes, because every call to the cluster needs it.
+ */
 export async function loadKeys(work: Work): Promise<ClusterKeys> {
+  const { secretPrefix } = await work.plan();
+  const now = Date.now();
+  const known = kept.get(secretPrefix);
+  if (known !== undefined && known.until > now) return known.keys;
+  const keys = readKeys(work, secretPrefix);
+  keys.catch(() => kept.delete(secretPrefix));
+  if (kept.size >= keptClusters) kept.delete(kept.keys().next().value ?? '');
+  kept.set(secretPrefix, { keys, until: now + keptMilliseconds });
+  return keys;
+}
+
+const kept = new Map<string, { readonly keys: Promise<ClusterKeys>; readonly until: number }>();
+const keptClusters = 64;
+const keptMilliseconds = 300_000;
+
+async function readKeys(work: Work, secretPrefix: string): Promise<ClusterKeys> {
   const { loadClusterKeys } = await import('#kubernetes/pki/stored-keys.ts');
   const azure = await work.azure();
-  const { secretPrefix } = await work.plan();
   return loadClusterKeys((name) => azure.secrets.get(name), secretPrefix);
 }
 

@@ -54,7 +54,7 @@ export async function runActivity<Name extends ActivityName>(
     if (outcome.status === 'wait') await recordProgress(base.store, common, outcome);
     return outcome;
   } catch (error) {
-    if (error instanceof CapstanFailure) return failed(error.error);
+    if (error instanceof CapstanFailure) return error.passing ? again(common, error.error) : failed(error.error);
     const deferred = deferral(error);
     if (deferred !== undefined)
       return wait(deferred, {
@@ -69,6 +69,16 @@ export async function runActivity<Name extends ActivityName>(
 function deferral(error: unknown): number | undefined {
   if (!(error instanceof Error) || error.name !== 'BudgetDeferral' || !('retryAfter' in error)) return undefined;
   return typeof error.retryAfter === 'number' ? error.retryAfter : undefined;
+}
+
+/** Tries again a few times, and then fails with what was the matter all the time. */
+function again(input: ActivityInput, error: CapstanError): Outcome<object> {
+  const attempt = Number(input.state?.['attempt'] ?? 0) + 1;
+  if (attempt >= maxAttempts) return failed(error);
+  return wait(Math.min(60, 2 ** attempt), {
+    state: { ...input.state, attempt },
+    sentence: `${error.message} Trying again`,
+  });
 }
 
 /** Tries again a few times: most surprises are a dependency that is away for a moment. */

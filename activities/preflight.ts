@@ -22,6 +22,9 @@ defineActivity('runPreflight', async (work, input) => {
   const read = await azure.survey(document, work.ref.uid);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
+  // A group that was made a moment ago may not be known everywhere yet: a second look decides.
+  if (checks.some(({ error }) => error?.code === 'CAP-2001') && input.state?.['lookedTwice'] !== true)
+    return wait(5, { state: { lookedTwice: true }, sentence: 'The resource group is not there: looking again' });
   if (facts === undefined) return refusal(checks);
   const plan = planCluster(document, facts, work.ref.uid);
   const checked = await azure.preflight(plan, facts);

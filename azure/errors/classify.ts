@@ -67,7 +67,8 @@ const principalPatience = 12;
 /** A token that ended on its way is made anew by the SDK; one that is refused again and again is wrong. */
 const tokenPatience = 5;
 
-function isPassing(failure: AzureFailure): boolean {
+/** Whether the same call may succeed a little later. */
+export function isPassing(failure: AzureFailure): boolean {
   if (failure.code === 'ExpiredAuthenticationToken') return true;
   if (failure.transport !== undefined) return !/Credential|Authentication/i.test(failure.transport);
   if (waitingCodes.has(failure.code) || failure.innerCodes.some((code) => waitingCodes.has(code))) return true;

@@ -136,7 +136,9 @@ export function transportFailure(error: unknown): AzureFailure {
   // A token endpoint that cannot be reached is a broken connection; one that says no is not.
   const unreachable =
     error instanceof Error && /network_error|ECONN|ETIMEDOUT|EAI_AGAIN|timed? ?out/i.test(error.message);
-  const credential = /Credential|Authentication/i.test(name) && !unreachable;
+  const status = isObject(error) ? Number(error['statusCode']) : Number.NaN;
+  const busy = status === 429 || status >= 500;
+  const credential = /Credential|Authentication/i.test(name) && !unreachable && !busy;
   return {
     status: undefined,
     code: '',
@@ -147,6 +149,6 @@ export function transportFailure(error: unknown): AzureFailure {
     retryAfter: undefined,
     correlationId: undefined,
     asynchronous: false,
-    transport: credential ? name : code || name || 'Error',
+    transport: credential ? name : code || (busy ? `token endpoint ${status}` : name) || 'Error',
   };
 }

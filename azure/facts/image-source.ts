@@ -4,10 +4,28 @@ import type { Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { Halt, halt, need } from '../halt.ts';
 import { passOn } from '../storage/outcomes.ts';
-import { openSource } from '../storage/source.ts';
+import { listRanges } from '../storage/list-ranges.ts';
+import { type OpenSource, openSource } from '../storage/source.ts';
 import { footerBytes, isFixedVhd } from '../storage/vhd.ts';
 
 type ImageSource = NonNullable<AzureFacts['imageSource']>;
+
+/** How much a copy will move, for the estimate; a listing that fails says nothing about the copy. */
+async function dataBytes({ client, etag, size }: OpenSource): Promise<{ readonly dataBytes?: number }> {
+  const listed = await listRanges(
+    { start: 0, end: size },
+    async (request) => {
+      const answer = await call(() => request(client));
+      if (answer.ok) return { status: 'done', value: answer.value };
+      return { status: 'failed', error: unlisted, failure: answer.failure };
+    },
+    etag,
+  );
+  if (listed.status !== 'done') return {};
+  return { dataBytes: listed.value.reduce((sum, range) => sum + range.end - range.start, 0) };
+}
+
+const unlisted = capstanError('CAP-2012', 'The pages of the image source cannot be listed.');
 
 /** Looks at the source of the base image: readable, a page blob, a fixed VHD with its footer. */
 export async function readImageSource(
@@ -33,6 +51,7 @@ export async function readImageSource(
   return {
     etag: source.etag,
     sizeBytes: source.size,
+    ...(await dataBytes(source)),
     ...(version === undefined ? {} : { kubernetesVersion: version }),
   };
 }

@@ -42,8 +42,13 @@ async function readAndErase<Body>(work: Work<Body>): Promise<RemoveOutcome> {
   const { definition, clients, id, cluster, state } = work;
   const read = await call(() => definition.read(clients, id));
   if (!read.ok) {
-    if (read.failure.status === 404) return finished(work, state.verb === 'deleted' ? 'deleted' : 'absent');
-    return judge(work, read.failure, {});
+    if (read.failure.status !== 404) return judge(work, read.failure, {});
+    if (state.verb === 'deleted') return finished(work, 'deleted');
+    // A read may be stale. What carries no tag is in no list that would find it again: deleting what is absent does no
+    // harm. Of the rest a second look decides, so that nothing is deleted that is not ours.
+    if (definition.ownership === 'parent') return erase(work);
+    if (state.attempt > 0) return finished(work, 'absent');
+    return wait(work, secondLookSeconds, { ...state, attempt: 1 });
   }
   const described = definition.describe(read.value);
   if (/^deleting$/i.test(described.provisioningState ?? ''))
@@ -60,6 +65,11 @@ async function readAndErase<Body>(work: Work<Body>): Promise<RemoveOutcome> {
     }
     if (users.length > 0) return finished(work, 'kept', `used by ${users.join(', ')}`);
   }
+  return erase(work);
+}
+
+async function erase<Body>(work: Work<Body>): Promise<RemoveOutcome> {
+  const { definition, clients, id, state } = work;
   const step = await startOrPoll<unknown>({ begin: () => definition.erase(clients, id) });
   if (step.kind === 'running') {
     return wait(work, step.retryAfter, { ...state, attempt: 0, verb: 'deleted', operation: step.operation });
@@ -68,6 +78,8 @@ async function readAndErase<Body>(work: Work<Body>): Promise<RemoveOutcome> {
     return finished(work, 'deleted');
   return judge(work, step.failure, {});
 }
+
+const secondLookSeconds = 5;
 
 /** References that go away when their holders are deleted at the same time. */
 const inUse = /InUse|CannotBeDeleted|NicReserved|OperationNotAllowed/;

@@ -6,6 +6,7 @@ import type { Connection } from '../clients/clients.ts';
 import { collect } from '../clients/collect.ts';
 import { load, once } from '../clients/lazy.ts';
 import { capstanError } from '../errors/capstan-error.ts';
+import { isPassing } from '../errors/classify.ts';
 import type { AzureFailure } from '../errors/failure.ts';
 import type { SecretVault } from '../types.ts';
 
@@ -123,7 +124,8 @@ async function attempt<Value>(
 
 function value<Value>(result: CallResult<Value>, connection: Connection, name: string, doing: string): Value {
   if (result.ok) return result.value;
-  throw new CapstanFailure(vaultError(result.failure, connection.settings.keyVaultUri ?? '', name, doing));
+  const error = vaultError(result.failure, connection.settings.keyVaultUri ?? '', name, doing);
+  throw new CapstanFailure(error, { passing: isPassing(result.failure) });
 }
 
 function vaultError(failure: AzureFailure, vault: string, name: string, doing: string) {

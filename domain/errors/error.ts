@@ -30,10 +30,13 @@ export interface Problem {
 /** The exception form of a CapstanError, for code paths that cannot return a value. */
 export class CapstanFailure extends Error {
   readonly error: CapstanError;
+  /** It may be over in a moment (no answer, too many calls): an activity tries again a few times first. */
+  readonly passing: boolean;
 
-  constructor(error: CapstanError) {
+  constructor(error: CapstanError, options: { readonly passing?: boolean } = {}) {
     super(`${error.code} ${error.message}`);
     this.name = 'CapstanFailure';
     this.error = error;
+    this.passing = options.passing === true;
   }
 }

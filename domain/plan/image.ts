@@ -48,6 +48,8 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
   const diskId = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/disks', name);
   const sizeBytes = facts.imageSource?.sizeBytes ?? 0;
   const disk = image.through === 'disk' ? { disk: { id: diskId, name, sizeBytes } } : {};
+  const dataBytes = facts.imageSource?.dataBytes;
+  const copy = dataBytes === undefined ? {} : { copyBytes: dataBytes };
   if (image.as === 'galleryVersion') {
     const id = armId(
       azure.subscriptionId,
@@ -57,10 +59,10 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
       name,
       '1.0.0',
     );
-    return { form: 'galleryVersion', sourceUrl: url, id, name, ...disk };
+    return { form: 'galleryVersion', sourceUrl: url, id, name, ...disk, ...copy };
   }
   const id = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/images', name);
-  return { form: 'managedImage', sourceUrl: url, id, name, ...disk };
+  return { form: 'managedImage', sourceUrl: url, id, name, ...disk, ...copy };
 }
 
 const galleryName = 'capstan';

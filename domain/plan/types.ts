@@ -131,6 +131,8 @@ export interface PlannedImage {
   readonly name: string;
   /** The disk that the VHD is written into, when the image is not imported from the blob. */
   readonly disk?: { readonly id: string; readonly name: string; readonly sizeBytes: number };
+  /** Bytes that the copy will move, when they are known. */
+  readonly copyBytes?: number;
 }
 
 export interface PlannedDisk {
@@ -242,5 +244,11 @@ export interface AzureFacts {
   /** Where Capstan itself runs, as its operator says; absent: not known. */
   readonly capstanNetwork?: { readonly subnetId?: string; readonly addresses: readonly string[] };
   /** ETag of the source image, part of the names of its copy and of the image made from it. */
-  readonly imageSource?: { readonly etag: string; readonly sizeBytes: number; readonly kubernetesVersion?: string };
+  readonly imageSource?: {
+    readonly etag: string;
+    readonly sizeBytes: number;
+    /** Bytes of its pages that hold data, which is what a copy moves; absent when they could not be listed. */
+    readonly dataBytes?: number;
+    readonly kubernetesVersion?: string;
+  };
 }

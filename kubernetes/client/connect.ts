@@ -21,17 +21,37 @@ export interface ConnectOptions {
 /** A connection's client certificate lives half an hour (cluster-api-pivot.md §3, Ready). */
 const clientSeconds = 1800;
 
+/** One is used again while at least half of its life is left: an operation connects every few seconds. */
+const issued = new Map<string, { readonly pair: Promise<KeyPair>; readonly until: number }>();
+const rememberedCertificates = 64;
+
+function clientCertificate(authority: KeyPair, now: number): Promise<KeyPair> {
+  const known = issued.get(authority.certificate);
+  if (known !== undefined && known.until > now) {
+    return known.pair;
+  }
+  const pair = import('../pki/certificates.ts').then(({ createClientCertificate }) =>
+    createClientCertificate(
+      authority,
+      { user: 'capstan', groups: ['system:masters'] },
+      { now, validForSeconds: clientSeconds },
+    ),
+  );
+  pair.catch(() => issued.delete(authority.certificate));
+  const [oldest] = issued.keys();
+  if (issued.size >= rememberedCertificates && oldest !== undefined) {
+    issued.delete(oldest);
+  }
+  issued.set(authority.certificate, { pair, until: now + (clientSeconds / 2) * 1000 });
+  return pair;
+}
+
 /**
- * Opens a client as user capstan of system:masters, with a fresh short-lived certificate. No request is made yet. Close it after
+ * Opens a client as user capstan of system:masters, with a short-lived certificate. No request is made yet. Close it after
  * use: it keeps connections open.
  */
 export async function connect(options: ConnectOptions): Promise<KubernetesClient> {
-  const { createClientCertificate } = await import('../pki/certificates.ts');
-  const client = await createClientCertificate(
-    options.authority,
-    { user: 'capstan', groups: ['system:masters'] },
-    { now: Date.now(), validForSeconds: clientSeconds },
-  );
+  const client = await clientCertificate(options.authority, Date.now());
   return createKubernetesClient(
     createHttpsTransport({
       host: options.host,

@@ -42,6 +42,24 @@ export function substitute(text: string, values: Readonly<Record<string, string>
  * for YAML that cannot be read and for objects without apiVersion, kind or name.
  */
 export function parseManifest(text: string, where: string): readonly KubernetesObject[] {
+  const known = parsed.get(text);
+  if (known !== undefined) {
+    return known;
+  }
+  const objects = readManifest(text, where);
+  const [oldest] = parsed.keys();
+  if (parsed.size >= rememberedManifests && oldest !== undefined) {
+    parsed.delete(oldest);
+  }
+  parsed.set(text, objects);
+  return objects;
+}
+
+/** An installation comes back to the same manifests with every call, and most of them are the same for every cluster. */
+const parsed = new Map<string, readonly KubernetesObject[]>();
+const rememberedManifests = 32;
+
+function readManifest(text: string, where: string): readonly KubernetesObject[] {
   const objects: KubernetesObject[] = [];
   for (const document of parseAllDocuments(text, { maxAliasCount: 100 } as Parameters<typeof parseAllDocuments>[1])) {
     const [error] = document.errors;

@@ -55,7 +55,14 @@ export interface ObjectRef {
  */
 export interface ApiClient {
   get(ref: ObjectRef): KubeObject | undefined;
-  list(query: { apiVersion: string; kind: string; namespace?: string; labelSelector?: string }): KubeObject[];
+  /** `where` looks at the stored objects, before the chosen ones are copied; it must not change them. */
+  list(query: {
+    apiVersion: string;
+    kind: string;
+    namespace?: string;
+    labelSelector?: string;
+    where?: (object: KubeObject) => boolean;
+  }): KubeObject[];
   create(object: KubeObject): KubeObject;
   /** Replaces the object; a `resourceVersion` in it is checked. The status subresource is not touched. */
   update(object: KubeObject): KubeObject;

@@ -72,7 +72,8 @@ async function answerLoopback(request: AzureRequest, services: GatewayServices, 
   );
 }
 
-async function answer(request: AzureRequest, services: GatewayServices, log: RequestLog): Promise<AzureReply> {
+/** Answers a request by the host it names, and logs it. */
+export async function answer(request: AzureRequest, services: GatewayServices, log: RequestLog): Promise<AzureReply> {
   const name = serviceOfHost(request.host);
   if (name === undefined) {
     if (isLoopbackName(request.host)) return answerLoopback(request, services, log);

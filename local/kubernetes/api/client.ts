@@ -45,7 +45,8 @@ export function createClient(services: ClientServices, user: string): ApiClient 
     get(ref) {
       requireUp(services);
       const kind = core.registry.byKind(ref.apiVersion, ref.kind);
-      return kind === undefined ? undefined : clone(find(core, kind, ref.namespace ?? '', ref.name));
+      const found = kind === undefined ? undefined : find(core, kind, ref.namespace ?? '', ref.name);
+      return found === undefined ? undefined : handOut(found);
     },
     list(query) {
       requireUp(services);
@@ -53,7 +54,9 @@ export function createClient(services: ClientServices, user: string): ApiClient 
       if (kind === undefined) return [];
       const matches = labelSelector(query.labelSelector ?? '');
       const objects = core.store.list(bucketOf(kind), kind.namespaced ? query.namespace : undefined);
-      return objects.filter(matches).map((object) => clone(present(kind, object)));
+      const { where } = query;
+      const chosen = objects.filter((object) => matches(object) && (where?.(object) ?? true));
+      return chosen.map((object) => handOut(present(kind, object)));
     },
     create(object) {
       const kind = kindOf(core, object);
@@ -80,11 +83,21 @@ export function createClient(services: ClientServices, user: string): ApiClient 
     watch(query, onEvent) {
       const kind = kindOf(core, query);
       const stop = follow(core.store, events, { kind, namespace: undefined, matches: () => true }, (event) =>
-        onEvent(event.type, clone(event.object)),
+        onEvent(event.type, handOut(event.object)),
       );
       return { stop };
     },
   };
+}
+
+/**
+ * A copy for the caller. The record of field owners, the larger half of most objects, is not copied: writes replace it
+ * and never change it in place, and no caller looks at it.
+ */
+function handOut(object: KubeObject): KubeObject {
+  const { managedFields, ...metadata } = object.metadata;
+  const copy = clone({ ...object, metadata });
+  return managedFields === undefined ? copy : { ...copy, metadata: { ...copy.metadata, managedFields } };
 }
 
 function requireUp(services: ClientServices): void {

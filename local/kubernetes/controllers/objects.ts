@@ -21,7 +21,13 @@ export type Json = Record<string, unknown>;
 export interface Kube {
   get<T extends KubeObject>(kind: Kind<T>, namespace: string, name: string): T | undefined;
   /** Objects of the kind, sorted by namespace and name; an empty list while the kind is not installed. */
-  list<T extends KubeObject>(kind: Kind<T>, namespace?: string, labelSelector?: string): T[];
+  /** `where` is asked before objects are copied: much cheaper than a filter where there are many. */
+  list<T extends KubeObject>(
+    kind: Kind<T>,
+    namespace?: string,
+    labelSelector?: string,
+    where?: (object: T) => boolean,
+  ): T[];
   create<T extends KubeObject>(object: T): T;
   /** Merge patch of the main resource; nothing is sent when nothing would change. */
   patch<T extends KubeObject>(object: T, patch: Json): T;
@@ -129,8 +135,12 @@ export function createKube(raw: ApiClient, options: { component: string; now: ()
         throw error;
       }
     },
-    list: <T extends KubeObject>(kind: Kind<T>, namespace?: string, labelSelector?: string) =>
-      listSorted<T>(raw, kind, namespace, labelSelector),
+    list: <T extends KubeObject>(
+      kind: Kind<T>,
+      namespace?: string,
+      labelSelector?: string,
+      where?: (object: T) => boolean,
+    ) => listSorted<T>(raw, kind, namespace, labelSelector, where),
     create: <T extends KubeObject>(object: T) => raw.create(object) as T,
     update: <T extends KubeObject>(object: T) => raw.update(object) as T,
     patch: <T extends KubeObject>(object: T, patch: Json) =>
@@ -153,6 +163,7 @@ function listSorted<T extends KubeObject>(
   kind: Kind<T>,
   namespace?: string,
   labelSelector?: string,
+  where?: (object: T) => boolean,
 ): T[] {
   try {
     const found = raw.list({
@@ -160,6 +171,7 @@ function listSorted<T extends KubeObject>(
       kind: kind.kind,
       ...(namespace === undefined ? {} : { namespace }),
       ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(where === undefined ? {} : { where: (object: KubeObject) => where(object as T) }),
     }) as T[];
     return found.toSorted((left, right) => compareKeys(keyOf(left), keyOf(right)));
   } catch (error) {

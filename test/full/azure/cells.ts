@@ -40,7 +40,10 @@ export function templateOf(path: string, group: string): string {
 }
 
 /** The distinct calls that the app made for one cluster. */
-export function callsOf(requests: readonly SimulatedRequest[], group: string): readonly ArmCall[] {
+export function callsOf(
+  requests: readonly Pick<SimulatedRequest, 'service' | 'method' | 'path' | 'caller'>[],
+  group: string,
+): readonly ArmCall[] {
   const own = requests.filter(
     (entry) =>
       entry.service === 'arm' &&
@@ -89,7 +92,8 @@ export const faults: Readonly<Record<string, Fault>> = {
   'reset before': { action: { kind: 'reset-before' } },
   'reset after': { action: { kind: 'reset-after' } },
   truncated: { action: { kind: 'truncate' } },
-  late: { action: { kind: 'delay', seconds: 60 } },
+  late: { action: { kind: 'delay', seconds: 45 } },
+  'too late': { action: { kind: 'delay', seconds: 90 } },
   'token expired': { action: { kind: 'token-expired' } },
   'stale read': { action: { kind: 'stale' }, fits: (call) => isRead(call) && !isPoll(call) },
   'delivered twice': { action: { kind: 'duplicate' }, fits: isWrite },
@@ -133,7 +137,7 @@ export function ruleOf({ call, fault }: Cell, group: string): object {
 }
 
 /** A reproducible choice, spread over calls and faults. */
-export function sample(cells: readonly Cell[], count: number, seed: number): readonly Cell[] {
+export function sample<Item>(cells: readonly Item[], count: number, seed: number): readonly Item[] {
   let state = seed >>> 0;
   const draw = (): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -1,71 +1,40 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { callsOf, cellsOf, faults, ruleOf, sample, templateOf } from './cells.ts';
-import { runMatrix, summary } from './matrix.ts';
 
 /**
- * Fault at every call, a reproducible sample: a small provision for each (call, fault), several at once. Everything:
- * `npm run test:faults`.
+ * A fault at any call, a failure or a cancellation at any activity: a reproducible choice, each on virtual time in a
+ * world of its own. Everything: `npm run test:faults`.
  */
-const wanted = 150;
-const budget = 150_000;
+const runner = path.join(import.meta.dirname, 'matrix-runner.ts');
 
-describe('a fault at any call to Azure', () => {
-  it('leaves the cluster Ready, or Failed with a registered code and a remedy', { timeout: 900_000 }, async () => {
-    const started = performance.now();
-    let total = 0;
-    const { verdicts, chosen, unmodelled } = await runMatrix(
-      (calls) => {
-        const all = cellsOf(calls);
-        total = all.length;
-        return sample(all, wanted, 5);
-      },
-      { atOnce: 6, perStack: 48, budget },
-    );
-    console.log(summary(verdicts, chosen, total, (performance.now() - started) / 1000));
-    const wrong = verdicts.filter((verdict) => verdict.ended === 'wrong');
-    expect(
-      wrong.map(({ cell, detail }) => `${cell.fault} @ ${cell.call.method} ${cell.call.template}: ${detail}`),
-    ).toEqual([]);
-    expect(unmodelled).toEqual([]);
-    // Slow machines run fewer cells, but never none.
-    expect(verdicts.length).toBeGreaterThan(10);
+/** Lines of the runner; the test shows the wrong ones when there are some. */
+async function run(...args: string[]): Promise<readonly string[]> {
+  const done = await promisify(execFile)(process.execPath, [runner, ...args], { maxBuffer: 2 ** 26 }).catch(
+    (error: { stdout?: string; message: string }) => ({ stdout: `${error.stdout ?? ''}\nWRONG ${error.message}` }),
+  );
+  return done.stdout.trim().split('\n');
+}
+
+describe('a fault at any call to Azure', { timeout: 900_000 }, () => {
+  it('of a provision leaves the cluster Ready, or Failed with a registered code and a remedy, and a deletion leaves nothing', async () => {
+    const lines = await run('--set', 'provision', '--sample', '150', '--seed', '5');
+    expect(lines.filter((line) => line.startsWith('WRONG'))).toEqual([]);
+    expect(lines.at(-1)).toMatch(/^150 cells: .* 0 wrong/);
+  });
+
+  it('of a deletion leaves nothing, at the latest after the second one', async () => {
+    const lines = await run('--set', 'deletion', '--sample', '40', '--seed', '5');
+    expect(lines.filter((line) => line.startsWith('WRONG'))).toEqual([]);
+    expect(lines.at(-1)).toMatch(/^40 cells: .* 0 wrong/);
   });
 });
 
-describe('the cells', () => {
-  const group = 'g';
-  const id = (rest: string) => `/subscriptions/s/resourceGroups/${group}/providers/${rest}`;
-
-  it('are the same for calls that differ in a name or in the number of a poll', () => {
-    expect(templateOf(id('Microsoft.Network/virtualNetworks/a'), group)).toBe(
-      '/subscriptions/{}/resourceGroups/{group}/providers/Microsoft.Network/virtualNetworks/{}',
-    );
-    expect(templateOf('/subscriptions/s/providers/Microsoft.Network/locations/westeurope/operations/123', group)).toBe(
-      '/subscriptions/{}/providers/Microsoft.Network/locations/{}/operations/{}',
-    );
-    const entry = (path: string) => ({
-      service: 'arm',
-      method: 'GET',
-      path,
-      status: 200,
-      caller: '44444444-4444-4444-8444-444444444444',
-    });
-    const calls = callsOf(
-      [entry(id('A.B/c/1')), entry(id('A.B/c/2')), { ...entry(id('A.B/d/1')), caller: 'x' }],
-      group,
-    );
-    expect(calls).toHaveLength(1);
-    expect(cellsOf(calls).length).toBeGreaterThan(10);
-    expect(cellsOf(calls).length).toBeLessThan(Object.keys(faults).length);
-  });
-
-  it('are aimed at one cluster, and chosen reproducibly', () => {
-    const [cell] = cellsOf([{ method: 'PUT', template: templateOf(id('A.B/c/1'), group) }]);
-    const { match } = ruleOf(cell!, 'other') as { match: { path: string } };
-    expect(new RegExp(match.path, 'i').test(id('A.B/c/9').replace('/g/', '/other/'))).toBe(true);
-    expect(new RegExp(match.path, 'i').test(id('A.B/c/9'))).toBe(false);
-    const many = cellsOf([{ method: 'GET', template: '/a/{}' }]);
-    expect(sample(many, 5, 3)).toEqual(sample(many, 5, 3));
-    expect(sample(many, 5, 3)).not.toEqual(sample(many, 5, 4));
+describe('a provision that is interrupted', { timeout: 900_000 }, () => {
+  it('by a failure, a dead host or a cancellation at any activity leaves nothing behind, and can be continued', async () => {
+    const lines = await run('--set', 'steps');
+    expect(lines.filter((line) => line.startsWith('WRONG'))).toEqual([]);
+    expect(lines.at(-1)).toMatch(/^\d+ cells: .* 0 wrong/);
   });
 });

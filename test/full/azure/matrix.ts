@@ -1,224 +1,241 @@
-import http from 'node:http';
 import { errorEntry, errorRegistry } from '#domain/errors/registry.ts';
-import { type Stack, type ClusterStatus, startStack, story } from '../../support/stack.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { RequestLogEntry } from '#local/azure/service.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
-import { type ArmCall, type Cell, callsOf, faults, ruleOf } from './cells.ts';
+import type { ActivityCall, VirtualProcess, VirtualWorld } from '../../support/virtual.ts';
+import { appPrincipal, type ArmCall, callsOf } from './cells.ts';
+import { type DataCall, dataCallsOf } from './data-cells.ts';
 
+/** What the sets of the matrix share: the sample provision, and what must hold after every run of it. */
 const subscription = '22222222-2222-4222-8222-222222222222';
 
-/** How one run of the matrix ended. */
-export interface Verdict {
-  readonly cell: Cell;
-  readonly ended: 'Ready' | 'Failed' | 'wrong';
+/** Name of the cluster and of its group: every run has an Azure of its own. */
+export const cluster = 'sample';
+export const group = 'sample-group';
+
+/** One run of the matrix. */
+export interface Case {
+  readonly title: string;
+  /** Runs in a fresh world and says how it ended; throws when it did not come to an end. */
+  run(world: VirtualWorld, before: readonly string[], recording: Recording): Promise<Ending>;
+}
+
+export interface Ending {
+  readonly ended: 'Ready' | 'Failed' | 'Deleted' | 'wrong';
   /** Registry code of a failed run, or what is wrong. */
   readonly detail: string;
-  /** Whether the fault really happened. */
+  /** Whether what was to go wrong really happened. */
   readonly hit: boolean;
-  readonly seconds: number;
 }
 
-/** Asks the simulated ARM as the app's identity. */
-async function arm(stack: Stack, method: string, route: string, body?: object): Promise<string> {
-  const ask = async (host: string, path: string, headers: Record<string, string>, text?: string): Promise<string> => {
-    const { hostname, port } = new URL(stack.gatewayUrl);
-    return new Promise((resolve, reject) => {
-      const asked = http.request(
-        { hostname, port, path, method: text === undefined ? 'GET' : method, headers: { host, ...headers } },
-        (answer) => {
-          let all = '';
-          answer.on('data', (chunk: Buffer) => (all += chunk.toString()));
-          answer.on('end', () => ((answer.statusCode ?? 500) < 300 ? resolve(all) : reject(new Error(all))));
-        },
-      );
-      asked.on('error', reject);
-      asked.end(text);
-    });
-  };
-  const resource = encodeURIComponent('https://management.azure.com/');
-  const query = `/msi/token?api-version=2019-08-01&resource=${resource}&client_id=33333333-3333-4333-8333-333333333333`;
-  const { access_token: token } = JSON.parse(await ask('127.0.0.1', query, { 'x-identity-header': 'local' })) as {
-    access_token: string;
-  };
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  return ask('management.azure.com', route, headers, body === undefined ? undefined : JSON.stringify(body));
-}
-
-async function makeGroup(stack: Stack, group: string): Promise<void> {
-  const route = `/subscriptions/${subscription}/resourcegroups/${group}?api-version=2025-04-01`;
-  await arm(stack, 'PUT', route, { location: 'westeurope' });
+/** How one run ended, and what it took. */
+export interface Verdict extends Ending {
+  readonly title: string;
+  readonly cpuSeconds: number;
+  readonly virtualSeconds: number;
+  /** Calls to ARM that the app made. */
+  readonly armCalls: number;
 }
 
 /** One control-plane machine, one worker, the small image: the shortest whole provision. */
-function document(name: string, resourceGroup: string) {
+export function document(): ClusterDocument {
   return sampleDocument(
     {
-      azure: { subscriptionId: subscription, location: 'westeurope', resourceGroup },
+      azure: { subscriptionId: subscription, location: 'westeurope', resourceGroup: group },
       kubernetes: { version: 'v1.34.1' },
       image: { vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.34.1.vhd' },
       controlPlane: { replicas: 1 },
       workerPools: [{ name: 'general', replicas: 1, zones: ['1'] }],
     },
-    name,
+    cluster,
   );
 }
 
-/** How many resources of each type stand in a group. */
-async function countsIn(stack: Stack, group: string): Promise<Readonly<Record<string, number>>> {
-  const counts: Record<string, number> = {};
-  for (const { id, type } of await stack.resources()) {
-    if (!id.toLowerCase().includes(`/resourcegroups/${group}/`)) continue;
-    counts[type] = (counts[type] ?? 0) + 1;
-  }
-  return counts;
-}
-
-/** What an undisturbed run does: its calls and what stands afterwards. */
+/** What an undisturbed run and its deletion do. */
 export interface Recording {
   readonly calls: readonly ArmCall[];
+  readonly deletionCalls: readonly ArmCall[];
+  readonly dataCalls: readonly DataCall[];
+  /** Calls of activities, as `step activity detail`, in the order in which they first happen. */
+  readonly activities: readonly string[];
+  /** How many resources of each type stand in the group. */
   readonly counts: Readonly<Record<string, number>>;
-  readonly seconds: number;
+  /** Calls to ARM that the app made for the provision. */
+  readonly armCalls: number;
+  /** Every request to the simulated Azure, for comparisons. */
+  readonly log: string;
 }
 
-export async function record(stack: Stack): Promise<Recording> {
-  const started = performance.now();
-  await makeGroup(stack, 'rec-group');
-  await stack.post(document('rec', 'rec-group'));
-  const seen = await stack.settled('rec', 90_000);
-  if (seen.status.phase !== 'Ready') throw new Error(`the undisturbed run is not Ready:\n${story(seen)}`);
+/** Names a call of an activity without its poll number. */
+export function nameOfCall({ name, input }: ActivityCall): string {
+  const { step, key, pool, slice } = input as Partial<Record<string, string | number>>;
+  return [step, name, key ?? pool ?? slice].filter((part) => part !== undefined).join(' ');
+}
+
+const byApp = (requests: readonly RequestLogEntry[]): readonly RequestLogEntry[] =>
+  requests.filter((entry) => entry.service === 'arm' && entry.caller === appPrincipal);
+
+/** Runs the sample undisturbed, and deletes it. */
+export async function record(virtual: VirtualProcess, seed: string): Promise<Recording> {
+  const { world, before } = await prepare(virtual, seed);
+  const activities = new Set<string>();
+  world.host.onActivity(async (call, run) => {
+    activities.add(nameOfCall(call));
+    return run();
+  });
+  await world.apply(document());
+  const { phase } = await world.settled(cluster);
+  if (phase !== 'Ready') throw new Error(`the undisturbed run is not Ready:\n${await storyOf(world)}`);
+  const provision = world.requests();
+  const provisionActivities = [...activities];
+  const counts = await countsIn(world);
+  const left = await deleteAll(world, before);
+  if (left !== '') throw new Error(`the undisturbed deletion is not complete: ${left}`);
+  const all = world.requests();
+  await world.close();
   return {
-    calls: callsOf(await stack.requests(), 'rec-group'),
-    counts: await countsIn(stack, 'rec-group'),
-    seconds: (performance.now() - started) / 1000,
+    calls: callsOf(provision, group),
+    dataCalls: dataCallsOf(provision),
+    deletionCalls: callsOf(all.slice(provision.length), group),
+    activities: provisionActivities,
+    counts,
+    armCalls: byApp(provision).length,
+    log: all.map((entry) => JSON.stringify(entry)).join('\n'),
   };
 }
 
-/** Runs one provision with one fault and judges it. */
-export async function runCell(stack: Stack, cell: Cell, index: number, recording: Recording): Promise<Verdict> {
-  const started = performance.now();
-  const name = `f${index}`;
-  const group = `${name}-group`;
-  const verdict = (ended: Verdict['ended'], detail: string, hit = true): Verdict => ({
-    cell,
-    ended,
-    detail,
-    hit,
-    seconds: (performance.now() - started) / 1000,
-  });
+/** A world with the cluster's group in it, and what stood in it before the cluster. */
+async function prepare(
+  virtual: VirtualProcess,
+  seed: string,
+): Promise<{ readonly world: VirtualWorld; readonly before: readonly string[] }> {
+  const world = await virtual.createWorld(seed);
+  const route = `/subscriptions/${subscription}/resourcegroups/${group}?api-version=2025-04-01`;
+  await world.arm('PUT', route, { location: 'westeurope' });
+  return { world, before: await idsIn(world) };
+}
+
+/** Runs one case in a world of its own. */
+export async function runCase(virtual: VirtualProcess, given: Case, recording: Recording): Promise<Verdict> {
+  const cpu = process.cpuUsage();
+  const { world, before } = await prepare(virtual, given.title);
+  const began = virtual.now();
+  let ending: Ending;
   try {
-    await makeGroup(stack, group);
-    const number = await addRule(stack, ruleOf(cell, group));
-    await stack.post(document(name, group));
-    // A busy machine is slow with every run: the undisturbed one tells how slow.
-    const seen = await stack.settled(name, Math.max(100_000, recording.seconds * 30_000));
-    return verdict(...(await judge(stack, cell, seen, group, recording)), await wasApplied(stack, number));
+    ending = await given.run(world, before, recording);
   } catch (error) {
-    return verdict('wrong', (error instanceof Error ? error.message : String(error)).slice(0, 1500));
+    const message = error instanceof Error ? error.message : String(error);
+    ending = { ended: 'wrong', detail: `${message}\n${await storyOf(world)}`, hit: true };
   }
+  const armCalls = byApp(world.requests()).length;
+  const virtualSeconds = (virtual.now() - began) / 1000;
+  await world.close();
+  const { user, system } = process.cpuUsage(cpu);
+  return { title: given.title, ...ending, cpuSeconds: (user + system) / 1e6, virtualSeconds, armCalls };
 }
 
-async function judge(
-  stack: Stack,
-  cell: Cell,
-  seen: ClusterStatus,
-  group: string,
-  recording: Recording,
-): Promise<[Verdict['ended'], string]> {
-  const { phase, error } = seen.status;
-  if (phase === 'Ready') {
-    const counts = JSON.stringify(sorted(await countsIn(stack, group)));
-    const expected = JSON.stringify(sorted(recording.counts));
-    return counts === expected
-      ? ['Ready', '']
-      : ['wrong', `other resources than in an undisturbed run: ${counts} instead of ${expected}`];
-  }
-  if (phase !== 'Failed' || error === undefined) return ['wrong', `ended in phase ${phase}:\n${story(seen)}`];
-  if (!(error.code in errorRegistry)) return ['wrong', `the code ${error.code} is not registered`];
-  const remedy = error.remedy ?? errorEntry(error.code).remedy;
-  if (remedy === '') return ['wrong', `${error.code} has no remedy`];
-  if (faults[cell.fault]?.mayFail !== true)
-    return ['wrong', `${error.code} ${error.message} · ${error.cause ?? ''} (a passing trouble failed the run)`];
-  return ['Failed', `${error.code} ${error.message}`];
+async function idsIn(world: VirtualWorld): Promise<readonly string[]> {
+  return (await world.resources()).map(({ id }) => id.toLowerCase()).sort();
 }
 
-function sorted(counts: Readonly<Record<string, number>>): object {
+/** How many resources of each type stand in the cluster's group. */
+async function countsIn(world: VirtualWorld): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {};
+  for (const { id, type } of await world.resources()) {
+    if (id.toLowerCase().includes(`/resourcegroups/${group}/`)) counts[type] = (counts[type] ?? 0) + 1;
+  }
   return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-async function addRule(stack: Stack, rule: object): Promise<number> {
-  const answer = await fetch(`${stack.gatewayUrl}/_simulator/faults`, { method: 'POST', body: JSON.stringify(rule) });
-  if (!answer.ok) throw new Error(await answer.text());
-  const [added] = (await answer.json()) as { number: number }[];
-  return added?.number ?? 0;
+/** Judges a provision that has ended: Ready with the same resources as ever, or Failed with a code and a remedy. */
+export async function judgeProvision(
+  world: VirtualWorld,
+  recording: Recording,
+): Promise<{ readonly ended: 'Ready' | 'Failed' | 'wrong'; readonly detail: string }> {
+  const { phase, head } = await world.settled(cluster);
+  const { error } = head.operation;
+  if (phase === 'Ready') {
+    const counts = JSON.stringify(await countsIn(world));
+    const expected = JSON.stringify(recording.counts);
+    return counts === expected
+      ? { ended: 'Ready', detail: '' }
+      : { ended: 'wrong', detail: `other resources than in an undisturbed run: ${counts} instead of ${expected}` };
+  }
+  if (phase !== 'Failed' || error === undefined)
+    return { ended: 'wrong', detail: `ended in phase ${phase}:\n${await storyOf(world)}` };
+  if (!(error.code in errorRegistry)) return { ended: 'wrong', detail: `the code ${error.code} is not registered` };
+  if ((error.remedy ?? errorEntry(error.code).remedy) === '')
+    return { ended: 'wrong', detail: `${error.code} has no remedy` };
+  return { ended: 'Failed', detail: `${error.code} ${error.message} · ${error.cause ?? ''}` };
 }
 
-async function wasApplied(stack: Stack, number: number): Promise<boolean> {
-  const listed = (await (await fetch(`${stack.gatewayUrl}/_simulator/faults`)).json()) as {
-    controlPlane: { rules: { number: number; applied: number }[] };
-  };
-  return (listed.controlPlane.rules.find((rule) => rule.number === number)?.applied ?? 0) > 0;
+/** Calls beyond those of an undisturbed run that one fault may cost: the polls of an operation that never ends, mostly. */
+const extraCalls = 400;
+
+/** What no run may do, however it ends; empty when all is well. `injected`: calls that a fault refused as too many. */
+export async function troubleWith(world: VirtualWorld, recording: Recording, injected = 0): Promise<string> {
+  const unmodelled = await world.unmodelled();
+  if (unmodelled.length > 0) return `not modelled: ${JSON.stringify(unmodelled)}`;
+  const requests = byApp(world.requests());
+  const refused = requests.filter((entry) => entry.status === 429 && entry.code !== 'RetryableError').length;
+  if (refused > injected) return `Azure refused ${refused - injected} calls as too many`;
+  const budget = recording.armCalls + extraCalls;
+  if (requests.length > budget) return `${requests.length} calls to ARM are more than ${budget}`;
+  const twice = createdTwice(world.requests());
+  return twice === undefined ? '' : `created twice: ${twice}`;
 }
 
-export interface MatrixOptions {
-  /** Runs side by side. */
-  readonly atOnce: number;
-  /** Runs per stack: simulated clusters stay in its memory. */
-  readonly perStack: number;
-  /** No run begins later, in milliseconds since the start. */
-  readonly budget: number;
-  readonly onVerdict?: (verdict: Verdict) => void;
+/** A resource that was made a second time without having been deleted in between. */
+function createdTwice(requests: readonly RequestLogEntry[]): string | undefined {
+  const made = new Set<string>();
+  for (const { service, method, path, status } of requests) {
+    const key = path.toLowerCase();
+    if (service !== 'arm' || status >= 300) continue;
+    if (method === 'DELETE') made.delete(key);
+    if (method !== 'PUT' || status !== 201) continue;
+    if (made.has(key)) return path;
+    made.add(key);
+  }
+  return undefined;
 }
 
-/** A fault that ends a run, at a call that does not name the cluster's group, could end another cluster's run. */
-function needsQuiet(cell: Cell | undefined): boolean {
-  return cell !== undefined && faults[cell.fault]?.mayFail === true && !cell.call.template.includes('{group}');
+/** Deletes the cluster; empty when nothing of it is left. */
+export async function deleteAll(world: VirtualWorld, before: readonly string[]): Promise<string> {
+  await world.delete(cluster);
+  const { phase } = await world.settled(cluster);
+  if (phase !== 'Deleted') return `the deletion ended in phase ${phase}:\n${await storyOf(world)}`;
+  return leftovers(world, before);
 }
 
-/** Runs cells, several at once, on one stack after the other; what the time does not suffice for is left out. */
-export async function runMatrix(
-  choose: (calls: readonly ArmCall[]) => readonly Cell[],
-  options: MatrixOptions,
-): Promise<{
-  readonly verdicts: readonly Verdict[];
-  readonly chosen: number;
-  readonly unmodelled: readonly unknown[];
-}> {
-  const started = performance.now();
-  const verdicts: Verdict[] = [];
-  const unmodelled: unknown[] = [];
-  let cells: readonly Cell[] | undefined;
-  let next = 0;
-  do {
-    const stack = await startStack({ scale: 600 });
-    try {
-      const recording = await record(stack);
-      cells ??= choose(recording.calls);
-      const all = cells;
-      const end = Math.min(all.length, next + options.perStack);
-      const range = Array.from({ length: end - next }, (_, offset) => next + offset);
-      next = end;
-      const run = async (indices: number[]): Promise<void> => {
-        for (let index = indices.shift(); index !== undefined; index = indices.shift()) {
-          const cell = all[index];
-          if (cell === undefined || performance.now() - started > options.budget) return;
-          const verdict = await runCell(stack, cell, index, recording);
-          verdicts.push(verdict);
-          options.onVerdict?.(verdict);
-        }
-      };
-      const together = range.filter((index) => !needsQuiet(all[index]));
-      await Promise.all(Array.from({ length: options.atOnce }, async () => run(together)));
-      await run(range.filter((index) => needsQuiet(all[index])));
-      unmodelled.push(...(await stack.unmodelled()));
-    } finally {
-      await stack.stop();
-    }
-  } while (next < cells.length && performance.now() - started < options.budget);
-  return { verdicts, chosen: cells.length, unmodelled };
+/** What stands in Azure that did not before, secrets included; empty when nothing does. */
+export async function leftovers(world: VirtualWorld, before: readonly string[]): Promise<string> {
+  const known = new Set(before);
+  const after = await idsIn(world);
+  const left = [...after.filter((id) => !known.has(id)), ...(await world.secrets())];
+  if (left.length > 0) return `left behind: ${left.join(', ')}`;
+  const lost = before.filter((id) => !after.includes(id));
+  return lost.length > 0 ? `deleted though it was not ours: ${lost.join(', ')}` : '';
+}
+
+/** The story of the cluster in one text. */
+export async function storyOf(world: VirtualWorld): Promise<string> {
+  const rows = await world.store.clusters.rows(cluster);
+  if (rows === undefined) return 'no cluster at all';
+  const { phase, operation } = rows.head;
+  const steps = rows.steps.map(({ id, state, error, sentence }) => {
+    const what = error === undefined ? (sentence ?? '') : `${error.code} ${error.message} · ${error.cause ?? ''}`;
+    return `  ${state.padEnd(8)} ${id}: ${what}`;
+  });
+  const lines = world.lines.slice(-3).map(({ message }) => `  | ${message.slice(0, 600)}`);
+  const error = operation.error === undefined ? '' : ` ${operation.error.code} ${operation.error.message}`;
+  return [`phase ${phase}, ${operation.kind} ${operation.state}${error}`, ...steps, ...lines].join('\n');
 }
 
 /** One line for people: how many ran and how they ended. */
-export function summary(verdicts: readonly Verdict[], chosen: number, total: number, seconds: number): string {
+export function summary(verdicts: readonly Verdict[], total: number, seconds: number): string {
   const count = (ended: Verdict['ended']) => verdicts.filter((verdict) => verdict.ended === ended).length;
   const missed = verdicts.filter((verdict) => !verdict.hit).length;
-  return `fault matrix: ${verdicts.length} of ${chosen} cells ran (${total} in all) · ${count('Ready')} Ready · ${count('Failed')} Failed with a code and a remedy · ${count('wrong')} wrong · ${missed} faults not met · ${Math.round(seconds)} s`;
+  const cpu = verdicts.map((verdict) => verdict.cpuSeconds).sort((a, b) => a - b);
+  const median = (cpu[Math.floor(cpu.length / 2)] ?? 0).toFixed(2);
+  return `${verdicts.length} cells: ${count('Ready')} Ready, ${count('Failed')} Failed with code and remedy, ${count('Deleted')} Deleted, ${count('wrong')} wrong (of ${total} · ${missed} not met · ${median} CPU s each · ${Math.round(seconds)} s)`;
 }

@@ -162,6 +162,6 @@ describe('the plan', () => {
     const plan = samplePlan();
     expect(criticalPathSeconds(plan) / 60).toBeGreaterThan(10);
     expect(criticalPathSeconds(plan) / 60).toBeLessThan(25);
-    expect(stepSeconds(plan, 'controlPlaneScale')).toBe(380);
+    expect(stepSeconds(plan, 'controlPlaneScale')).toBe(340);
   });
 });

@@ -36,10 +36,7 @@ export async function listen(served: Served, faults: FaultDoors, tls: EndpointTl
     minVersion: 'TLSv1.2',
   } as const;
   const server: Server = createServer(options, (request, response) => {
-    answer(served, faults, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendFailure(response, error);
-      else response.destroy();
-    });
+    void answerRequest(served, faults, request, response);
   });
   server.keepAliveTimeout = 60_000;
   server.on('connection', (socket: Socket) => {
@@ -63,6 +60,21 @@ export async function listen(served: Served, faults: FaultDoors, tls: EndpointTl
     for (const socket of sockets) socket.destroy();
   };
   return { port: (server.address() as AddressInfo).port, close };
+}
+
+/** Answers one request of a TLS connection; never rejects. */
+export async function answerRequest(
+  served: Served,
+  faults: FaultDoors,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    await answer(served, faults, request, response);
+  } catch (error) {
+    if (!response.headersSent) sendFailure(response, error);
+    else response.destroy();
+  }
 }
 
 async function answer(

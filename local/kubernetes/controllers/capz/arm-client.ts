@@ -1,7 +1,7 @@
-import { request } from 'node:http';
 import type { Clock } from '#local/azure/clock.ts';
 import type { Json } from '../objects.ts';
 import { isJson } from '../objects.ts';
+import { type ArmRequest, sendRequest } from './arm-send.ts';
 
 /** An answer that is not a success; `code` is Azure's error code. */
 export class ArmError extends Error {
@@ -59,39 +59,9 @@ const METADATA = '169.254.169.254';
 const POLL_SECONDS = 10;
 const THROTTLE_RETRIES = 6;
 
-function send(
-  gateway: string,
-  options: { method: string; host: string; path: string; headers: Record<string, string>; body?: string },
-): Promise<Reply> {
-  const target = new URL(gateway);
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        host: target.hostname,
-        port: target.port,
-        method: options.method,
-        path: options.path,
-        headers: {
-          ...options.headers,
-          Host: options.host,
-          ...(options.body === undefined ? {} : { 'Content-Length': Buffer.byteLength(options.body) }),
-        },
-        timeout: 60_000,
-      },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.on('error', reject);
-        incoming.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: parseBody(text) });
-        });
-      },
-    );
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`${options.host} did not answer within 60 s`)));
-    outgoing.on('error', reject);
-    outgoing.end(options.body);
-  });
+async function send(gateway: string, request: ArmRequest): Promise<Reply> {
+  const { status, headers, text } = await sendRequest(gateway, request);
+  return { status, headers, body: parseBody(text) };
 }
 
 function parseBody(text: string): Json {

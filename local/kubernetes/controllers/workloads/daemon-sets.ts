@@ -5,7 +5,7 @@ import { DAEMON_SET, JOB, NODE, POD } from '../kinds.ts';
 import type { Kube } from '../objects.ts';
 import { keyOf } from '../objects.ts';
 import type { Reconciler } from '../runtime.ts';
-import { createPod, freeName, isActivePod, isReadyPod, podsOf, toController } from './pods.ts';
+import { createPod, freeName, isActivePod, isReadyPod, podsOf, takenNames, toController } from './pods.ts';
 import { selectsNode, untoleratedTaint } from './scheduling.ts';
 
 /** Tolerations that the DaemonSet controller adds to its pods (Kubernetes documentation, "Taints and tolerations"). */
@@ -35,8 +35,9 @@ export function createDaemonSets(kube: Kube): Reconciler {
         .filter((node) => untoleratedTaint(node, tolerations) === undefined && selectsNode(template.spec ?? {}, node))
         .map((node) => node.metadata.name);
       const pods = podsOf(kube, set).filter(isActivePod);
-      const taken = new Set(kube.list(POD, key.namespace).map((pod) => pod.metadata.name));
-      for (const node of eligible.filter((name) => !pods.some((pod) => pod.spec?.nodeName === name))) {
+      const bare = eligible.filter((name) => !pods.some((pod) => pod.spec?.nodeName === name));
+      const taken = takenNames(kube, key.namespace, bare.length > 0);
+      for (const node of bare) {
         const name = freeName(key.name, taken);
         taken.add(name);
         createPod(kube, set, { ...template, spec: { ...template.spec, tolerations } }, name, node);
@@ -71,7 +72,7 @@ export function createJobs(kube: Kube, clock: Clock): Reconciler {
       const succeeded = pods.filter((pod) => pod.status?.phase === 'Succeeded').length;
       const active = pods.filter(isActivePod).length;
       const missing = Math.min(job.spec?.parallelism ?? 1, wanted - succeeded) - active;
-      const taken = new Set(kube.list(POD, key.namespace).map((pod) => pod.metadata.name));
+      const taken = takenNames(kube, key.namespace, missing > 0);
       for (let count = 0; count < missing; count += 1) {
         const name = freeName(key.name, taken);
         taken.add(name);

@@ -6,7 +6,16 @@ import { DEPLOYMENT, POD, REPLICA_SET } from '../kinds.ts';
 import type { Kind, Kube } from '../objects.ts';
 import { controllerOf, ownerReference } from '../objects.ts';
 import type { Reconciler } from '../runtime.ts';
-import { createPod, freeName, isActivePod, isReadyPod, podsOf, templateHash, toController } from './pods.ts';
+import {
+  createPod,
+  freeName,
+  isActivePod,
+  isReadyPod,
+  podsOf,
+  takenNames,
+  templateHash,
+  toController,
+} from './pods.ts';
 
 /** Deployments: one ReplicaSet per template, the new one first, the old ones drained once the new is ready. */
 export function createDeployments(kube: Kube, clock: Clock): Reconciler {
@@ -170,7 +179,7 @@ export function createReplicaController(kube: Kube, kind: Kind<WorkloadObject>):
       const wanted = set.spec?.replicas ?? 1;
       const owned = podsOf(kube, set);
       const active = owned.filter(isActivePod);
-      const taken = new Set(kube.list(POD, key.namespace).map((pod) => pod.metadata.name));
+      const taken = takenNames(kube, key.namespace, active.length < wanted);
       for (let count = active.length; count < wanted; count += 1) {
         const name = kind.kind === 'StatefulSet' ? ordinalName(key.name, taken) : freeName(key.name, taken);
         taken.add(name);

@@ -6,7 +6,10 @@ import type { Kube } from '../objects.ts';
 import { controllerOf, keyOf, shortHash } from '../objects.ts';
 import type { Outcome, Reconciler } from '../runtime.ts';
 
-/** Image pull on a node's first use of an image, and start of a container whose image is there, in Azure seconds. */
+/**
+ * Image pull on a node's first use of an image, and start of a container whose image is there, in Azure seconds. A node
+ * pulls one image after the other (Kubernetes' kubelet configuration: serializeImagePulls is true by default).
+ */
 const PULL_SECONDS = 8;
 const START_SECONDS = 2;
 const JOB_SECONDS = 5;
@@ -14,7 +17,7 @@ const MOUNT_RETRY_SECONDS = 5;
 
 /** The kubelets of all nodes: pull images, wait for volumes and the network, start containers, finish jobs. */
 export function createKubelet(kube: Kube, clock: Clock, isRunning: (nodeName: string) => boolean): Reconciler {
-  const pulled = new Set<string>();
+  const nodes = new Map<string, NodeImages>();
   const starting = new Map<string, number>();
   return {
     name: 'kubelet',
@@ -23,10 +26,7 @@ export function createKubelet(kube: Kube, clock: Clock, isRunning: (nodeName: st
       {
         kind: NODE,
         map: (node) =>
-          kube
-            .list(POD)
-            .filter((pod) => pod.spec?.nodeName === node.metadata.name)
-            .map(keyOf),
+          kube.list(POD, undefined, undefined, (pod) => pod.spec?.nodeName === node.metadata.name).map(keyOf),
       },
     ],
     reconcile: (key) => {
@@ -44,7 +44,7 @@ export function createKubelet(kube: Kube, clock: Clock, isRunning: (nodeName: st
       const wait = blockedBy(kube, clock, pod, node);
       if (wait !== undefined) return wait;
       if (isTrue(pod.status?.conditions, 'Ready')) return finishJob(kube, clock, pod, starting);
-      const due = starting.get(id) ?? clock.now() + startSeconds(pod, nodeName, pulled) * (1000 / clock.timeScale);
+      const due = starting.get(id) ?? startTime(pod, imagesOn(nodes, nodeName), clock);
       starting.set(id, due);
       const left = due - clock.now();
       if (left > 0.5) return { requeueAfter: (left / 1000) * clock.timeScale };
@@ -74,10 +74,27 @@ function isUnreachable(image: string): boolean {
   return /^[^/]+\.invalid(:\d+)?\//.test(image);
 }
 
-function startSeconds(pod: PodObject, nodeName: string, pulled: Set<string>): number {
-  const missing = imagesOf(pod).filter((image) => !pulled.has(`${nodeName} ${image}`));
-  missing.forEach((image) => pulled.add(`${nodeName} ${image}`));
-  return START_SECONDS + (missing.length > 0 ? PULL_SECONDS : 0);
+/** The images of one node. */
+interface NodeImages {
+  readonly pulled: Set<string>;
+  /** When the last pull that was asked for ends, in milliseconds of the clock. */
+  idleAt: number;
+}
+
+function imagesOn(nodes: Map<string, NodeImages>, nodeName: string): NodeImages {
+  let images = nodes.get(nodeName);
+  if (images === undefined) nodes.set(nodeName, (images = { pulled: new Set(), idleAt: 0 }));
+  return images;
+}
+
+/** When the pod's containers run, in milliseconds of the clock. */
+function startTime(pod: PodObject, images: NodeImages, clock: Clock): number {
+  const second = 1000 / clock.timeScale;
+  const missing = new Set(imagesOf(pod).filter((image) => !images.pulled.has(image)));
+  missing.forEach((image) => images.pulled.add(image));
+  if (missing.size === 0) return clock.now() + START_SECONDS * second;
+  images.idleAt = Math.max(images.idleAt, clock.now()) + missing.size * PULL_SECONDS * second;
+  return images.idleAt + START_SECONDS * second;
 }
 
 /** Missing volumes keep a pod in ContainerCreating; so does a node whose network plugin is not ready, without host network. */

@@ -57,7 +57,7 @@ export function createEndpoints(kube: Kube): Reconciler {
     reconcile: (key) => {
       const service = kube.get(SERVICE, key.namespace, key.name);
       if (service?.spec?.selector === undefined || Object.keys(service.spec.selector).length === 0) return undefined;
-      const ready = kube.list(POD, key.namespace).filter((pod) => matches(service, pod) && isReadyPod(pod));
+      const ready = kube.list(POD, key.namespace, undefined, (pod) => matches(service, pod) && isReadyPod(pod));
       const addresses = ready.map((pod) => ({
         ip: pod.status?.podIP ?? '',
         nodeName: pod.spec?.nodeName,

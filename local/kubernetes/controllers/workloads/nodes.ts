@@ -56,9 +56,9 @@ export function createNodeLifecycle(kube: Kube, clock: Clock, machines: ClusterM
 }
 
 function heartbeat(kube: Kube, node: NodeObject): ConditionUpdate[] {
-  const hasNetwork = kube
-    .list(POD)
-    .some((pod) => pod.spec?.nodeName === node.metadata.name && isNetworkPod(pod) && isReadyPod(pod));
+  const isOurs = (pod: PodObject): boolean =>
+    pod.spec?.nodeName === node.metadata.name && isNetworkPod(pod) && isReadyPod(pod);
+  const hasNetwork = kube.list(POD, undefined, undefined, isOurs).length > 0;
   return [
     ...PRESSURES.map<ConditionUpdate>((type) => ({
       type,

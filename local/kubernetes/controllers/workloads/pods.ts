@@ -8,7 +8,12 @@ import { controllerOf, keyOf, ownerReference, shortHash } from '../objects.ts';
 /** Pods whose controller is the given object. */
 export function podsOf(kube: Kube, owner: KubeObject): PodObject[] {
   const namespace = owner.metadata.namespace ?? '';
-  return kube.list(POD, namespace).filter((pod) => controllerOf(pod)?.uid === owner.metadata.uid);
+  return kube.list(POD, namespace, undefined, (pod) => controllerOf(pod)?.uid === owner.metadata.uid);
+}
+
+/** Names of the pods of a namespace; asked only where a pod is missing. */
+export function takenNames(kube: Kube, namespace: string, missing: boolean): Set<string> {
+  return new Set(missing ? kube.list(POD, namespace).map((pod) => pod.metadata.name) : []);
 }
 
 export function isReadyPod(pod: PodObject): boolean {

@@ -13,7 +13,7 @@ export function createScheduler(kube: Kube, clock: Clock): Reconciler {
     name: 'default-scheduler',
     watches: [
       { kind: POD, map: (pod) => (isUnscheduled(pod) ? [keyOf(pod)] : []) },
-      { kind: NODE, map: () => kube.list(POD).filter(isUnscheduled).map(keyOf) },
+      { kind: NODE, map: () => kube.list(POD, undefined, undefined, isUnscheduled).map(keyOf) },
     ],
     reconcile: (key) => {
       const pod = kube.get(POD, key.namespace, key.name);
