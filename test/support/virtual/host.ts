@@ -75,7 +75,7 @@ export async function loadApp(): Promise<{ app: FunctionApp; invoker: Invoker }>
 export async function startHost(onLine: (record: LogRecord) => void): Promise<VirtualHost> {
   const { invoker } = await loadApp();
   hear = onLine;
-  const { durable } = readHostJson(repository);
+  const { durable } = readHostJson(repository, {});
   const store = new DurableStore(':memory:');
   const functions = new ObservedFunctions(invoker, () => []);
   const open = (): DurableEngine => {
