@@ -50,13 +50,17 @@ export function statusDocument(
       phase: head.phase,
       generation: head.generation,
       observedGeneration: head.observedGeneration,
-      conditions: conditionsOf(head),
+      conditions: conditionsOf(head, rows.check),
+      ...checkView(rows),
+      ...(head.queue === undefined
+        ? {}
+        : { queue: head.queue.map(({ requestId, queuedAt }) => ({ requestId, queuedAt })) }),
       operation: operationView(head, plan, timeScale),
       ...(head.operation.error === undefined ? {} : { error: explained(head.operation.error) }),
       steps: stepsOf(head.operation.kind).map((step) =>
         stepView(
           step,
-          rows.steps.find((record) => record.id === step.id),
+          rows.steps.find((record) => record.id === step.id && isCurrent(record, head)),
           plan === undefined ? {} : { expectedSeconds: stepSeconds(plan, step.id) },
         ),
       ),
@@ -74,6 +78,18 @@ export function statusDocument(
       versions: { kubernetes: document.spec.kubernetes.version },
     },
   };
+}
+
+/** Certificates and findings of the last look, where there was one. */
+function checkView({ check }: ClusterRows): object {
+  if (check === undefined) return {};
+  const { checkedAt, findings, certificates, more } = check;
+  return { certificates, check: { checkedAt, findings, ...(more === undefined ? {} : { more }) } };
+}
+
+/** Steps of a provision are continued by the next one; other operations begin anew. */
+function isCurrent(record: StepRecord, head: ClusterHead): boolean {
+  return head.operation.kind === 'provision' || record.operationId === head.operation.id;
 }
 
 /** One line of the list of clusters. */
