@@ -1,5 +1,5 @@
 import type { CapstanError } from './errors/error.ts';
-import { diffDocuments } from './spec/diff.ts';
+import { type Change, diffDocuments, refusedChanges } from './spec/diff.ts';
 import type { ClusterDocument } from './spec/types.ts';
 import type { ClusterHead, OperationKind } from './record.ts';
 
@@ -9,6 +9,10 @@ export type Decision =
   | { readonly kind: 'write'; readonly head: ClusterHead; readonly newLife: boolean }
   /** This very request was accepted before. */
   | { readonly kind: 'same'; readonly operationId: string }
+  /** Write this head: the request waits for the operation that runs. */
+  | { readonly kind: 'queue'; readonly head: ClusterHead }
+  /** This very request waits already. */
+  | { readonly kind: 'queued' }
   /** Nothing to do: the document is the one that is recorded. */
   | { readonly kind: 'unchanged'; readonly operationId: string }
   | { readonly kind: 'refuse'; readonly error: CapstanError };
@@ -21,17 +25,27 @@ export interface Application {
   readonly now: string;
   /** Identity for a new life of the cluster. */
   readonly newUid: string;
+  /** What becomes of the request while another operation runs; absent: refuse. */
+  readonly onConflict?: 'queue' | 'refuse';
 }
 
+/** Requests that may wait for one cluster. */
+const longestQueue = 10;
+
 /**
- * The rules of apply: one operation per cluster at a time; the same request is one operation however often it comes;
- * a running cluster takes changed replica counts, everything else is refused by name; a failed provision takes any
- * change that leaves the cluster where it is.
+ * The rules of apply: one operation per cluster at a time, the next is queued or refused as asked; the same request is
+ * one operation however often it comes; a running cluster takes every change that its difference does not refuse; a
+ * failed provision takes any change that leaves the cluster where it is.
+ *
+ * @param recorded the document of the head row
+ * @param ready the document that was last brought about completely, where that is another one: a change that failed
+ *   half-way is taken back by applying it again
  */
 export function decideApply(
   application: Application,
   head: ClusterHead | undefined,
   recorded: ClusterDocument | undefined,
+  ready: ClusterDocument | undefined = recorded,
 ): Decision {
   if (head === undefined || recorded === undefined || head.phase === 'Deleted') {
     return { kind: 'write', head: firstHead(application), newLife: true };
@@ -40,22 +54,63 @@ export function decideApply(
   const active = head.operation.state !== 'finished';
   if (head.operation.kind === 'delete' && !active) return { kind: 'refuse', error: halfDeleted(head) };
   if (head.operation.requestId === requestId) return { kind: 'same', operationId: head.operation.id };
-  if (active && head.documentSha === documentSha) return { kind: 'unchanged', operationId: head.operation.id };
-  if (active) return { kind: 'refuse', error: busy(head) };
+  if (active) return decideWhileActive(application, head);
   if (head.phase === 'Ready' && head.documentSha === documentSha)
     return { kind: 'unchanged', operationId: head.operation.id };
   const neverReady = head.observedGeneration === 0;
-  const diff = diffDocuments(recorded, document);
-  const moved = diff.changed.filter((path) => path.startsWith('spec.azure.'));
-  const refused = neverReady ? moved : diff.changed.filter((path) => !diff.replicas.includes(path));
-  if (diff.downgrade && !neverReady) return { kind: 'refuse', error: downgrade(head.name, recorded, document) };
-  if (refused.length > 0) return { kind: 'refuse', error: notYet(head.name, refused) };
-  const generation = diff.changed.length === 0 ? head.generation : head.generation + 1;
+  const changes = diffDocuments(neverReady ? recorded : (ready ?? recorded), document);
+  const refused = neverReady
+    ? changes.filter((change) => change.path.startsWith('spec.azure.'))
+    : refusedChanges(changes);
+  if (refused.length > 0) return { kind: 'refuse', error: refusal(head.name, refused) };
+  const generation = head.documentSha === documentSha ? head.generation : head.generation + 1;
   return {
     kind: 'write',
     head: nextHead(head, application, neverReady ? 'provision' : 'update', generation),
     newLife: false,
   };
+}
+
+function decideWhileActive(application: Application, head: ClusterHead): Decision {
+  const { requestId, documentSha, now } = application;
+  const queue = head.queue ?? [];
+  if (queue.some((waiting) => waiting.requestId === requestId)) return { kind: 'queued' };
+  if (queue.length === 0 && head.documentSha === documentSha && head.operation.cancel === undefined)
+    return { kind: 'unchanged', operationId: head.operation.id };
+  const ends = head.operation.kind === 'delete' || head.operation.cancel === 'delete';
+  if (application.onConflict !== 'queue' || ends || queue.length >= longestQueue)
+    return { kind: 'refuse', error: busy(head) };
+  return {
+    kind: 'queue',
+    head: { ...head, queue: [...queue, { requestId, documentSha, queuedAt: now }], updatedAt: now },
+  };
+}
+
+/** What an action on a running cluster comes to. */
+export type ActionDecision =
+  | { readonly kind: 'write'; readonly head: ClusterHead }
+  | { readonly kind: 'same'; readonly operationId: string }
+  | { readonly kind: 'refuse'; readonly error: CapstanError };
+
+/** The rules of actions: on a cluster that has been Ready once, while nothing else runs. */
+export function decideAction(
+  kind: 'renew' | 'repair',
+  requestId: string,
+  now: string,
+  head: ClusterHead,
+): ActionDecision {
+  if (head.operation.requestId === requestId) return { kind: 'same', operationId: head.operation.id };
+  if (head.operation.state !== 'finished') return { kind: 'refuse', error: busy(head) };
+  if (head.operation.kind === 'delete') return { kind: 'refuse', error: halfDeleted(head) };
+  if (head.observedGeneration === 0) {
+    const error = {
+      code: 'CAP-1017' as const,
+      message: `Cluster ${head.name} has never been Ready`,
+      where: `phase ${head.phase}`,
+    };
+    return { kind: 'refuse', error };
+  }
+  return { kind: 'write', head: withOperation(head, kind, requestId, now) };
 }
 
 /** What a delete comes to. */
@@ -96,8 +151,9 @@ export function decideDelete(
 export function deleteHead(head: ClusterHead, requestId: string, now: string): ClusterHead {
   const operations = head.operations + 1;
   const id = operationId(head.name, head.uid, operations);
+  const { queue: _dropped, ...rest } = head;
   return {
-    ...head,
+    ...rest,
     phase: 'Deleting',
     operation: { id, kind: 'delete', requestId, state: 'recorded', recordedAt: now },
     operations,
@@ -137,22 +193,19 @@ function firstHead({ document, documentSha, requestId, now, newUid }: Applicatio
 }
 
 function nextHead(head: ClusterHead, application: Application, kind: OperationKind, generation: number): ClusterHead {
+  const { document, documentSha, requestId, now } = application;
+  return { ...withOperation(head, kind, requestId, now), generation, tags: document.metadata.tags, documentSha };
+}
+
+function withOperation(head: ClusterHead, kind: OperationKind, requestId: string, now: string): ClusterHead {
   const operations = head.operations + 1;
+  const id = operationId(head.name, head.uid, operations);
   return {
     ...head,
-    generation,
     phase: 'Accepted',
-    tags: application.document.metadata.tags,
-    documentSha: application.documentSha,
-    operation: {
-      id: operationId(head.name, head.uid, operations),
-      kind,
-      requestId: application.requestId,
-      state: 'recorded',
-      recordedAt: application.now,
-    },
+    operation: { id, kind, requestId, state: 'recorded', recordedAt: now },
     operations,
-    updatedAt: application.now,
+    updatedAt: now,
   };
 }
 
@@ -166,21 +219,18 @@ function busy(head: ClusterHead): CapstanError {
   };
 }
 
-function downgrade(name: string, before: ClusterDocument, after: ClusterDocument): CapstanError {
+function refusal(name: string, refused: readonly Change[]): CapstanError {
+  const fields = refused.map((change) => change.path).join(', ');
+  const [first] = refused;
   return {
-    code: 'CAP-1008',
-    message: `Cluster ${name} runs ${before.spec.kubernetes.version} and cannot go back to ${after.spec.kubernetes.version}`,
-    where: 'spec.kubernetes.version',
-    remedy: `Ask for ${before.spec.kubernetes.version}.`,
-  };
-}
-
-function notYet(name: string, fields: readonly string[]): CapstanError {
-  return {
-    code: 'CAP-1010',
-    message: `Cluster ${name} exists, and these fields cannot be changed by this version: ${fields.join(', ')}`,
-    where: fields.join(', '),
-    remedy: 'Restore these fields; replica counts of the control plane and of pools can be changed.',
-    problems: fields.map((path) => ({ path, message: 'cannot be changed by this version', code: 'CAP-1010' as const })),
+    code: first?.code ?? 'CAP-1010',
+    message: `Cluster ${name} exists, and this cannot be changed: ${fields}`,
+    where: fields,
+    ...(first?.reason === undefined ? {} : { cause: `${first.path}: ${first.reason}.` }),
+    problems: refused.map((change) => ({
+      path: change.path,
+      message: change.reason ?? 'cannot be changed',
+      code: change.code ?? 'CAP-1010',
+    })),
   };
 }

@@ -5,7 +5,8 @@ import type { StepId } from './steps.ts';
 
 export type Phase = 'Accepted' | 'Provisioning' | 'Ready' | 'Updating' | 'Failed' | 'Deleting' | 'Deleted';
 
-export type OperationKind = 'provision' | 'update' | 'delete';
+/** renew: new certificates by new control-plane machines; repair: what the document says, although it has not changed. */
+export type OperationKind = 'provision' | 'update' | 'renew' | 'repair' | 'delete';
 
 /** The operation that a cluster's head row names: at most one is active at a time. */
 export interface Operation {
@@ -24,6 +25,15 @@ export interface Operation {
   readonly cancel?: 'keep' | 'delete';
 }
 
+/** A request that was accepted while another operation ran. */
+export interface QueuedRequest {
+  readonly requestId: string;
+  /** SHA-256 of its document (blob). */
+  readonly documentSha: string;
+  /** ISO 8601. */
+  readonly queuedAt: string;
+}
+
 /** Row `head` of a cluster: the only contended one. */
 export interface ClusterHead {
   readonly name: string;
@@ -38,6 +48,10 @@ export interface ClusterHead {
   readonly location: string;
   /** SHA-256 of the document (blob). */
   readonly documentSha: string;
+  /** SHA-256 of the document that was last brought about completely; absent before the first time. */
+  readonly readySha?: string;
+  /** Requests that wait for the running operation, first come first. */
+  readonly queue?: readonly QueuedRequest[];
   /** SHA-256 of the plan (blob), once there is one. */
   readonly planSha?: string;
   readonly operation: Operation;
@@ -102,11 +116,12 @@ export interface ClusterEvent {
 export interface RequestRecord {
   readonly requestId: string;
   readonly cluster: string;
-  readonly operation: 'apply' | 'delete' | 'unknown';
+  readonly operation: 'apply' | 'delete' | 'renew' | 'repair' | 'unknown';
   /** SHA-256 of the canonical request. */
   readonly contentSha: string;
   readonly receivedAt: string;
-  readonly outcome: 'pending' | 'accepted' | 'unchanged' | 'refused';
+  /** queued: it waits for the operation in progress. */
+  readonly outcome: 'pending' | 'accepted' | 'queued' | 'unchanged' | 'refused';
   readonly operationId?: string;
   readonly error?: CapstanError;
 }

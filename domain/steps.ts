@@ -1,3 +1,5 @@
+import type { OperationKind } from './record.ts';
+
 /** One step of an operation, as people see it. The plan view, the progress bar and the run read the same list. */
 export interface StepDefinition {
   readonly id: StepId;
@@ -20,6 +22,9 @@ export type StepId =
   | 'workerPools'
   | 'addOns'
   | 'finish'
+  | 'tags'
+  | 'clusterSettings'
+  | 'removals'
   | 'stopControllers'
   | 'deleteResources'
   | 'deleteSecrets';
@@ -40,6 +45,24 @@ export const provisionSteps: readonly StepDefinition[] = [
   { id: 'finish', title: 'Finish', needs: ['controlPlaneScale', 'workerPools', 'addOns'], boundSeconds: 600 },
 ];
 
+/**
+ * The order of a change of a running cluster: the control plane before the pools, what is new before what goes. Only the
+ * steps that a change needs run; the others are skipped. The machines themselves are replaced by the cluster's own
+ * controllers.
+ */
+export const updateSteps: readonly StepDefinition[] = [
+  { id: 'preflight', title: 'Preflight', needs: [], boundSeconds: 900 },
+  { id: 'network', title: 'Network', needs: ['preflight'], boundSeconds: 1800 },
+  { id: 'image', title: 'Base image', needs: ['preflight'], boundSeconds: 5400 },
+  { id: 'tags', title: 'Azure tags', needs: ['preflight'], boundSeconds: 1800 },
+  { id: 'clusterSettings', title: 'Cluster settings', needs: ['network', 'image', 'tags'], boundSeconds: 900 },
+  { id: 'controlPlaneScale', title: 'Control plane', needs: ['clusterSettings'], boundSeconds: 10_800 },
+  { id: 'workerPools', title: 'Worker pools', needs: ['controlPlaneScale'], boundSeconds: 43_200 },
+  { id: 'addOns', title: 'Add-ons', needs: ['workerPools'], boundSeconds: 3600 },
+  { id: 'removals', title: 'Removals', needs: ['workerPools', 'addOns'], boundSeconds: 7200 },
+  { id: 'finish', title: 'Finish', needs: ['removals'], boundSeconds: 600 },
+];
+
 /** The order of a deletion: nothing of it needs the cluster's API. */
 const deletionSteps: readonly StepDefinition[] = [
   { id: 'stopControllers', title: 'Stop the controllers', needs: [], boundSeconds: 300 },
@@ -49,13 +72,25 @@ const deletionSteps: readonly StepDefinition[] = [
 ];
 
 /** The steps of an operation. */
-export function stepsOf(kind: 'provision' | 'update' | 'delete'): readonly StepDefinition[] {
-  return kind === 'delete' ? deletionSteps : provisionSteps;
+export function stepsOf(kind: OperationKind): readonly StepDefinition[] {
+  switch (kind) {
+    case 'provision':
+      return provisionSteps;
+    case 'delete':
+      return deletionSteps;
+    case 'update':
+    case 'renew':
+    case 'repair':
+      return updateSteps;
+    default:
+      return kind satisfies never;
+  }
 }
 
-/** Title and bound of any step. */
-export function stepDefinition(id: StepId): StepDefinition {
-  const found = [...provisionSteps, ...deletionSteps].find((step) => step.id === id);
+/** Title and bound of a step, in the kind of operation it belongs to. */
+export function stepDefinition(id: StepId, kind?: OperationKind): StepDefinition {
+  const lists = [...(kind === undefined ? [] : stepsOf(kind)), ...provisionSteps, ...updateSteps, ...deletionSteps];
+  const found = lists.find((step) => step.id === id);
   if (found === undefined) throw new Error(`there is no step ${id}`);
   return found;
 }

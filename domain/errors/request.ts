@@ -57,8 +57,8 @@ export const requestErrors = defineErrors({
     httpStatus: 409,
   },
   'CAP-1010': {
-    title: 'This change is not available yet',
-    cause: 'Only replica counts of a running cluster can be changed by this version of Capstan.',
+    title: 'This field cannot be changed',
+    cause: 'The field is chosen once, when the cluster is built; the message says why.',
     remedy: 'Restore the fields that are named, or build a new cluster.',
     httpStatus: 422,
   },
@@ -133,6 +133,18 @@ export const requestErrors = defineErrors({
     title: 'The private gateway is in use',
     cause: 'Clusters that are not deleted name it.',
     remedy: 'Delete the clusters that are named first; a gateway may be changed at any time, for clusters to come.',
+    httpStatus: 409,
+  },
+  'CAP-1023': {
+    title: 'Kubernetes goes up one minor version at a time',
+    cause: 'The version asked for is more than one minor version above the one the cluster runs.',
+    remedy: 'Apply the next minor version first, wait until the cluster is Ready, then go on.',
+    httpStatus: 422,
+  },
+  'CAP-1024': {
+    title: 'A queued request was dropped',
+    cause: 'The cluster was deleted, or the request no longer fits the cluster, when its turn came.',
+    remedy: 'Read the event of the request, then send it again under a new requestId.',
     httpStatus: 409,
   },
 });

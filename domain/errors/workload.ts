@@ -38,6 +38,18 @@ export const workloadErrors = defineErrors({
     remedy: 'Correct what the message names; delete the Machine to have it replaced.',
     httpStatus: 502,
   },
+  'CAP-6007': {
+    title: 'A rollout is paused',
+    cause: 'Somebody paused the Cluster, the control plane or a MachineDeployment: its controllers change nothing.',
+    remedy: 'Remove spec.paused or the annotation cluster.x-k8s.io/paused that is named, then apply again.',
+    httpStatus: 409,
+  },
+  'CAP-6008': {
+    title: 'Machines run a newer Kubernetes than asked for',
+    cause: 'The upgrade had brought control-plane machines up already, and etcd and the API server cannot go back.',
+    remedy: 'Apply the newer version again: the run continues from here.',
+    httpStatus: 409,
+  },
   'CAP-6101': {
     title: 'An add-on manifest is not usable',
     cause: 'It is not valid YAML, or has an object without apiVersion, kind or name.',

@@ -18,6 +18,7 @@ export function planControlPlane(document: ClusterDocument, facts: AzureFacts, u
     availabilitySet: zoned ? undefined : clusterNames(document.metadata.name).availabilitySet,
     osDisk: controlPlane.osDisk,
     etcdDisk: controlPlane.etcdDisk,
+    healthCheck: controlPlane.healthCheck,
   };
 }
 
@@ -37,8 +38,8 @@ export function planPool(cluster: string, pool: WorkerPoolSpec, facts: AzureFact
           replicas: share.count,
           machineDeployment: machineDeploymentName(cluster, pool.name, share.zone),
         }));
-  const { name, vmSize, replicas, osDisk, labels, taints } = pool;
-  return { name, vmSize, replicas, shards, osDisk, labels, taints };
+  const { name, vmSize, replicas, osDisk, labels, taints, rollout, healthCheck } = pool;
+  return { name, vmSize, replicas, shards, osDisk, labels, taints, rollout, healthCheck };
 }
 
 /** Resources of the control-plane step: what CAPZ would make for the first machine. */

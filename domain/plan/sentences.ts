@@ -32,6 +32,9 @@ export function stepSummary(plan: ClusterPlan, step: StepId): string | undefined
     case 'stopControllers':
     case 'deleteResources':
     case 'deleteSecrets':
+    case 'tags':
+    case 'clusterSettings':
+    case 'removals':
       return undefined;
     default:
       return step satisfies never;

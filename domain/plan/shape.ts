@@ -1,3 +1,4 @@
+import type { OperationKind } from '../record.ts';
 import { provisionSteps, type StepId } from '../steps.ts';
 import { waves } from './resources.ts';
 import type { ClusterPlan } from './types.ts';
@@ -15,6 +16,9 @@ export interface RunShape {
   readonly pools: readonly string[];
   /** Names of add-ons, layer by layer. */
   readonly addOnLayers: readonly (readonly string[])[];
+  /** Of a change of a running cluster: which steps, in which order. */
+  readonly stages?: readonly (readonly StepId[])[];
+  readonly operation?: OperationKind;
 }
 
 /** Order and names of what the plan holds, small enough for history. */

@@ -1,4 +1,4 @@
-import type { ClusterSpec, AddOnSpec, TaintSpec } from '../spec/types.ts';
+import type { AddOnSpec, ClusterSpec, HealthCheckSpec, RolloutSpec, TaintSpec } from '../spec/types.ts';
 import type { StepId } from '../steps.ts';
 
 /** Kinds of Azure resource that a plan can hold; one folder in `azure/` each. */
@@ -152,6 +152,7 @@ export interface PlannedControlPlane {
   readonly availabilitySet: string | undefined;
   readonly osDisk: PlannedDisk;
   readonly etcdDisk: PlannedDisk;
+  readonly healthCheck: HealthCheckSpec;
 }
 
 /** The part of a pool that lives in one zone: one MachineDeployment. */
@@ -171,6 +172,8 @@ export interface PlannedPool {
   readonly osDisk: PlannedDisk;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly TaintSpec[];
+  readonly rollout: RolloutSpec;
+  readonly healthCheck: HealthCheckSpec;
 }
 
 /**

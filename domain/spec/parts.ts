@@ -156,6 +156,49 @@ const disk = (size: number) =>
     })
     .prefault({});
 
+/** A number of machines, or a share of them. */
+const share = z.union([
+  z.int().min(0).max(1000),
+  z.string().regex(/^(100|[1-9]?\d)%$/, 'must be a number or a percentage such as 25%'),
+]);
+
+/** Bounds of the MachineHealthCheck of a group of machines. */
+const healthCheck = z
+  .strictObject({
+    unhealthySeconds: z
+      .int()
+      .min(60)
+      .max(86_400)
+      .default(600)
+      .describe('A node that is not ready for so long is replaced.'),
+    startupSeconds: z
+      .int()
+      .min(600)
+      .max(14_400)
+      .default(1800)
+      .describe('A machine that has not joined after so long is replaced.'),
+    maxUnhealthy: share
+      .optional()
+      .describe('More unhealthy machines than this at once and none is replaced; absent: 40 %, at least one.'),
+  })
+  .prefault({})
+  .describe('When unhealthy machines are replaced by the cluster itself.');
+
+const rollout = z
+  .strictObject({
+    maxSurge: share.default(1).describe('Machines of a zone above the wanted number while they are replaced.'),
+    maxUnavailable: share.default(0).describe('Machines of a zone that may be missing while they are replaced.'),
+  })
+  .refine(
+    ({ maxSurge, maxUnavailable }) =>
+      [maxSurge, maxUnavailable].some((value) => Number.parseInt(String(value), 10) > 0),
+    {
+      message: 'maxSurge and maxUnavailable cannot both be 0',
+    },
+  )
+  .prefault({})
+  .describe('How machines of the pool are replaced.');
+
 export const controlPlane = z
   .strictObject({
     replicas: z.int().min(1).max(7).default(3).describe('1, 3 or 5.'),
@@ -168,6 +211,7 @@ export const controlPlane = z
       .describe('Zones the control plane may use; absent: all that offer the size.'),
     osDisk: disk(60),
     etcdDisk: disk(256),
+    healthCheck: healthCheck.describe('When unhealthy control-plane machines are replaced by the cluster itself.'),
   })
   .describe('Control plane.');
 
@@ -186,6 +230,8 @@ export const workerPool = z
     osDisk: disk(60),
     labels: z.record(z.string().min(1).max(317), z.string().max(63)).default({}),
     taints: z.array(taint).max(20).default([]),
+    rollout,
+    healthCheck,
   })
   .describe('A pool of workers: one MachineDeployment per zone.');
 

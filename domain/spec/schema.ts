@@ -82,6 +82,10 @@ export const clusterDocument = z
         .describe(
           'Name of a stored private gateway (PUT /api/gateways/{name}), which lends its network, proxy and trusted certificates.',
         ),
+      reconcile: z
+        .enum(['report', 'repair'])
+        .default('report')
+        .describe('What becomes of differences between this document and the cluster that others made.'),
     }),
   })
   .describe('A self-managed Kubernetes cluster on Azure virtual machines.');

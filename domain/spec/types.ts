@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { addOn, taint, workerPool } from './parts.ts';
+import type { addOn, controlPlane, taint, workerPool } from './parts.ts';
 import type { clusterDocument } from './schema.ts';
 
 /** A validated cluster document with every default filled in. */
@@ -8,3 +8,5 @@ export type ClusterSpec = ClusterDocument['spec'];
 export type WorkerPoolSpec = z.output<typeof workerPool>;
 export type AddOnSpec = z.output<typeof addOn>;
 export type TaintSpec = z.output<typeof taint>;
+export type HealthCheckSpec = z.output<typeof controlPlane>['healthCheck'];
+export type RolloutSpec = WorkerPoolSpec['rollout'];

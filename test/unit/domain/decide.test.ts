@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Application, decideApply } from '#domain/decide.ts';
+import { type Application, decideAction, decideApply } from '#domain/decide.ts';
 import type { ClusterHead } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
@@ -78,17 +78,69 @@ describe('what an apply comes to', () => {
     });
   });
 
-  it('names the fields that cannot be changed', () => {
+  it('takes a change of size, and names the fields that cannot be changed with the reason', () => {
     expect(decideApply(application('r2', resized), head(), document)).toMatchObject({
+      kind: 'write',
+      head: { generation: 2, operation: { kind: 'update' } },
+    });
+    const moved = sampleDocument({ azure: { ...document.spec.azure, location: 'northeurope' } });
+    expect(decideApply(application('r2', moved), head(), document)).toMatchObject({
       kind: 'refuse',
-      error: { code: 'CAP-1010', where: 'spec.controlPlane.vmSize' },
+      error: { code: 'CAP-1010', where: 'spec.azure.location', cause: expect.stringContaining('stays') },
     });
   });
 
-  it('refuses a downgrade', () => {
+  it('refuses an older Kubernetes and a jump over a minor version', () => {
     expect(decideApply(application('r2', older), head(), document)).toMatchObject({
       kind: 'refuse',
       error: { code: 'CAP-1008' },
+    });
+    const jump = sampleDocument({ kubernetes: { version: 'v1.35.0' } });
+    expect(decideApply(application('r2', jump), head(), document)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'CAP-1021' },
+    });
+  });
+
+  it('takes a failed upgrade back to the document that was last brought about', () => {
+    const upgraded = sampleDocument({ kubernetes: { version: 'v1.34.1' } });
+    const failed = head({ phase: 'Failed', generation: 2, documentSha: sha(upgraded) });
+    expect(decideApply(application('r3'), failed, upgraded, document)).toMatchObject({
+      kind: 'write',
+      head: { generation: 3, documentSha: sha(document), operation: { kind: 'update' } },
+    });
+  });
+
+  it('queues the next request when asked, in order and once, and refuses it otherwise', () => {
+    const running = head({ state: 'started', phase: 'Updating' });
+    const queue = { ...application('r2', scaled), onConflict: 'queue' as const };
+    const first = decideApply(queue, running, document);
+    if (first.kind !== 'queue') throw new Error(`not queued: ${first.kind}`);
+    expect(first.head.queue?.map((waiting) => waiting.requestId)).toEqual(['r2']);
+    expect(decideApply(queue, first.head, document)).toEqual({ kind: 'queued' });
+    const second = decideApply({ ...queue, requestId: 'r3' }, first.head, document);
+    expect(second).toMatchObject({ kind: 'queue', head: { queue: [{ requestId: 'r2' }, { requestId: 'r3' }] } });
+    expect(decideApply({ ...queue, onConflict: 'refuse' }, running, document)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'CAP-1009' },
+    });
+    const leaving = head({ state: 'started', phase: 'Updating' });
+    const deleting = { ...leaving, operation: { ...leaving.operation, cancel: 'delete' as const } };
+    expect(decideApply(queue, deleting, document)).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('renews and repairs only a cluster that was Ready once and rests', () => {
+    const now = '2026-01-02T00:00:00.000Z';
+    expect(decideAction('renew', 'a1', now, head())).toMatchObject({
+      kind: 'write',
+      head: { generation: 1, operation: { kind: 'renew', id: 'demo-aaaaaaaa-2', requestId: 'a1' } },
+    });
+    expect(decideAction('renew', 'first', now, head())).toMatchObject({ kind: 'same' });
+    expect(decideAction('repair', 'a1', now, head({ state: 'started' }))).toMatchObject({
+      error: { code: 'CAP-1009' },
+    });
+    expect(decideAction('repair', 'a1', now, head({ observedGeneration: 0 }))).toMatchObject({
+      error: { code: 'CAP-1017' },
     });
   });
 
