@@ -43,7 +43,15 @@ export const createSimulatedApi = (options: Parameters<CreateSimulatedApi>[0]): 
   const collector = new Collector(core);
   bootstrapCluster(core);
   collector.start();
-  const served = { core, events, watches, kubernetesVersion: options.kubernetesVersion };
+  const served = {
+    core,
+    events,
+    watches,
+    // An upgrade of the control plane changes it while the server runs.
+    get kubernetesVersion() {
+      return options.kubernetesVersion;
+    },
+  };
   return {
     client: (user): ApiClient => createClient({ core, events, isDown: () => faults.down }, user),
     async listen(tls: EndpointTls) {

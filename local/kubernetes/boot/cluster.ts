@@ -6,7 +6,7 @@ import type { ApiClient, CreateSimulatedApi, SimulatedApi } from '../contract.ts
 import { startControllers } from '../controllers/manager.ts';
 import type { ControllerManager } from '../controllers/manager.ts';
 import type { ClusterMachines } from '../controllers/context.ts';
-import { createFirstObjects, createStaticPods, registerNode } from './first-objects.ts';
+import { createFirstObjects, createStaticPods, imageVersion, registerNode } from './first-objects.ts';
 import type { InitPlan, NodePlan } from './kubeadm.ts';
 import { issueCertificate } from './pki.ts';
 import type { KeyPair } from './pki.ts';
@@ -73,12 +73,26 @@ function machinesOf(members: ReadonlyMap<string, Member>, nodeName: string): str
   return [...members].flatMap(([id, member]) => (member.nodeName === nodeName ? [id] : []));
 }
 
+/** Version that the API server tells: the oldest of the control-plane machines that run, as behind a load balancer. */
+function servedVersion(members: ReadonlyMap<string, Member>, first: string): string {
+  const versions = [...members.values()]
+    .filter((member) => member.endpoint !== undefined)
+    .map((member) => imageVersion(member.machine) ?? first);
+  return versions.toSorted((left, right) => left.localeCompare(right, 'en', { numeric: true }))[0] ?? first;
+}
+
 /** Opens a cluster's store and prepares its controllers; they run while at least one control-plane machine runs. */
 export function openCluster(options: ClusterOptions): Cluster {
   const { record, azure } = options;
   const file = join(options.directory, `${record.key}.sqlite`);
-  const api = options.createApi({ file, kubernetesVersion: record.version, now: () => azure.clock.now() });
   const members = new Map<string, Member>();
+  const api = options.createApi({
+    file,
+    get kubernetesVersion() {
+      return servedVersion(members, record.version);
+    },
+    now: () => azure.clock.now(),
+  });
   const kubelet = (): ApiClient =>
     api.client('system:node:simulator', ['system:masters', 'system:nodes', 'system:authenticated']);
   let manager: ControllerManager | undefined;
@@ -107,7 +121,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       });
       members.set(machine.id, { machine, nodeName: node.name, controlPlane: true, running: true, endpoint });
       registerNode(kubelet(), machine, node, 'control-plane', record.version);
-      createStaticPods(kubelet(), node.name, record.version);
+      createStaticPods(kubelet(), node.name, imageVersion(machine) ?? record.version);
       settle(node.name);
     },
     joinWorker: (machine, node) => {

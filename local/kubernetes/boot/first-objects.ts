@@ -122,9 +122,12 @@ function nodeInfo(machine: BootedMachine, version: string): Record<string, strin
 }
 
 /** Kubernetes version that the machine's image carries in its name or gallery version, when it says one. */
-function imageVersion(machine: BootedMachine): string | undefined {
-  const found = /(?:^|[^\d.])v?(1\.\d{2}\.\d+)(?:$|[^\d.])/.exec(machine.imageReference.split('/').at(-1) ?? '');
-  return found?.[1] === undefined ? undefined : `v${found[1]}`;
+export function imageVersion(machine: BootedMachine): string | undefined {
+  for (const part of machine.imageReference.split('/').toReversed()) {
+    const found = /(?:^|[^\d.])v?(1\.\d{2}\.\d+)(?:$|[^\d.])/.exec(part);
+    if (found?.[1] !== undefined) return `v${found[1]}`;
+  }
+  return undefined;
 }
 
 /** Registers the machine's Node as the kubelet does: labels, taints, addresses, not ready until the network plugin runs. */

@@ -96,7 +96,7 @@ async function settle(
   const remote = reachWorkload(context, kube, cluster);
   const outdated = new Map<string, string>();
   for (const machine of machines) {
-    const reason = outdatedReason(kube, controlPlane, machine);
+    const reason = outdatedReason(kube, controlPlane, machine, context.azure.clock.now());
     if (reason !== undefined) outdated.set(machine.metadata.name, reason);
   }
   const state: State = { context, kube, cluster, controlPlane, machines, outdated, remote, certificates };
@@ -223,9 +223,12 @@ function act(state: State): Action {
       .map((machine) => `${machine.metadata.name}: ${outdated.get(machine.metadata.name) ?? ''}`)
       .join('; ');
     kube.event(controlPlane, 'Normal', 'RollingOut', `Rolling ${stale.length} Machines: ${reasons}`);
-    const blocked = preflight(state);
+    const grows = live.length <= wanted;
+    // The machine that goes may be the one that is in the way: it is left out of the checks.
+    const victim = grows ? undefined : victimOf(state, stale);
+    const blocked = preflight(state, victim);
     if (blocked !== undefined) return { requeueAfter: PREFLIGHT_SECONDS, rolling: `${reasons}. ${blocked}` };
-    return { ...(live.length <= wanted ? scaleUp(state, 'join') : scaleDown(state, stale)), rolling: reasons };
+    return { ...(grows ? scaleUp(state, 'join') : scaleDown(state, victim)), rolling: reasons };
   }
   if (live.length < wanted) {
     const blocked = preflight(state);
@@ -234,17 +237,19 @@ function act(state: State): Action {
       : { requeueAfter: PREFLIGHT_SECONDS, scalingUp: blocked };
   }
   if (live.length > wanted) {
-    const blocked = preflight(state);
+    const victim = victimOf(state, live);
+    const blocked = preflight(state, victim);
     return blocked === undefined
-      ? { ...scaleDown(state, live), scalingDown: '' }
+      ? { ...scaleDown(state, victim), scalingDown: '' }
       : { requeueAfter: PREFLIGHT_SECONDS, scalingDown: blocked };
   }
   return {};
 }
 
 /** What keeps the control plane from changing now; undefined when nothing does. */
-function preflight({ machines, remote }: State): string | undefined {
+function preflight({ machines: all, remote }: State, excluded?: MachineObject): string | undefined {
   if (!remote.ok) return remote.message;
+  const machines = all.filter((machine) => machine.metadata.name !== excluded?.metadata.name);
   const deleting = machines.find((machine) => machine.metadata.deletionTimestamp !== undefined);
   if (deleting !== undefined) return `Waiting for Machine ${deleting.metadata.name} to be deleted`;
   const failed = machines.find((machine) => machine.status?.phase === 'Failed');
@@ -299,15 +304,20 @@ function scaleUp(state: State, command: 'init' | 'join'): Action {
   return { requeueAfter: PREFLIGHT_SECONDS };
 }
 
-/** Oldest machine of the fullest failure domain among the candidates. */
-function scaleDown({ kube, controlPlane, machines }: State, candidates: readonly MachineObject[]): Action {
+/** Machines that never joined or are not healthy first; then the oldest of the fullest failure domain. */
+function victimOf({ machines }: State, candidates: readonly MachineObject[]): MachineObject | undefined {
   const load = (machine: MachineObject): number =>
     machines.filter((other) => other.spec?.failureDomain === machine.spec?.failureDomain).length;
-  const victim = candidates.toSorted(
+  const healthy = (machine: MachineObject): number => Number(isTrue(machine.status?.conditions, 'NodeReady'));
+  return candidates.toSorted(
     (left, right) =>
+      healthy(left) - healthy(right) ||
       load(right) - load(left) ||
       (left.metadata.creationTimestamp ?? '').localeCompare(right.metadata.creationTimestamp ?? ''),
   )[0];
+}
+
+function scaleDown({ kube, controlPlane }: State, victim: MachineObject | undefined): Action {
   if (victim === undefined) return {};
   kube.remove(victim);
   kube.event(controlPlane, 'Normal', 'SuccessfulDelete', `Deleted Machine ${victim.metadata.name}`);
@@ -380,7 +390,7 @@ function report(state: State, action: Action): void {
     observedGeneration: controlPlane.metadata.generation ?? 1,
     selector: `${LABEL.cluster}=${cluster.metadata.name},${LABEL.controlPlane}`,
     ...counts,
-    ...(counts.replicas === 0 || controlPlane.spec === undefined ? {} : { version: controlPlane.spec.version }),
+    ...(counts.replicas === 0 || controlPlane.spec === undefined ? {} : { version: lowestVersion(machines) }),
     ...(initialized ? { initialization: { controlPlaneInitialized: true } } : {}),
     conditions: setConditions(controlPlane.status?.conditions, updates, now),
     deprecated: {
@@ -391,6 +401,13 @@ function report(state: State, action: Action): void {
       },
     },
   });
+}
+
+/** `status.version` is the lowest version that a machine of the control plane runs. */
+function lowestVersion(machines: readonly MachineObject[]): string | undefined {
+  return machines
+    .flatMap((machine) => machine.spec?.version ?? [])
+    .toSorted((left, right) => left.localeCompare(right, 'en', { numeric: true }))[0];
 }
 
 function remove(kube: Kube, controlPlane: ControlPlaneObject): Outcome | undefined {

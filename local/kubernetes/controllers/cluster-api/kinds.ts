@@ -41,6 +41,7 @@ export interface MachineObject extends KubeObject {
     phase?: string;
     nodeRef?: { name: string };
     failureDomain?: string;
+    certificatesExpiryDate?: string;
     initialization?: { bootstrapDataSecretCreated?: boolean; infrastructureProvisioned?: boolean };
   };
 }
@@ -134,7 +135,11 @@ export interface ControlPlaneObject extends KubeObject {
       metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
       spec: { infrastructureRef: ContractReference };
     };
-    rollout?: { after?: string; strategy?: { type: string; rollingUpdate?: { maxSurge?: number | string } } };
+    rollout?: {
+      after?: string;
+      before?: { certificatesExpiryDays?: number };
+      strategy?: { type: string; rollingUpdate?: { maxSurge?: number | string } };
+    };
   };
   status?: Replicated & { initialization?: { controlPlaneInitialized?: boolean }; version?: string };
 }

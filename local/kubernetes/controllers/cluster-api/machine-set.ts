@@ -17,9 +17,12 @@ import {
   MACHINE_SET,
 } from './kinds.ts';
 import { countMachines } from './machine.ts';
+import { machineSetPreflight } from './machine-set-preflight.ts';
 import { nextStep, rolloutBounds } from './rollout.ts';
 
 const SET_FINALIZER = 'cluster.x-k8s.io/machineset';
+/** Requeue of a MachineSet whose preflight checks fail. */
+const PREFLIGHT_SECONDS = 15;
 const DEPLOYMENT_FINALIZER = 'cluster.x-k8s.io/machinedeployment';
 
 function selectorText(set: MachineSetObject): string {
@@ -51,6 +54,14 @@ export function createMachineSetController(context: ControllerContext, kube: Kub
         },
       },
       { kind: CLUSTER, map: (cluster) => ofCluster(cluster, kube.list(MACHINE_SET)) },
+      {
+        kind: MACHINE_DEPLOYMENT,
+        map: (deployment) =>
+          setsOf(kube, deployment).map((set) => ({
+            namespace: set.metadata.namespace ?? '',
+            name: set.metadata.name,
+          })),
+      },
     ],
     reconcile: (key) => {
       let set = kube.get(MACHINE_SET, key.namespace, key.name);
@@ -64,6 +75,13 @@ export function createMachineSetController(context: ControllerContext, kube: Kub
       const machines = machinesOf(kube, set);
       const live = machines.filter((machine) => machine.metadata.deletionTimestamp === undefined);
       const wanted = set.spec?.replicas ?? 1;
+      machines.forEach((machine) => propagateLabels(kube, set, machine));
+      const blocked = live.length < wanted ? machineSetPreflight(kube, cluster, set) : undefined;
+      if (blocked !== undefined) {
+        kube.event(set, 'Warning', 'MachineSetPreflightCheckFailed', blocked);
+        reportSet(context, kube, set, machinesOf(kube, set), blocked);
+        return { requeueAfter: PREFLIGHT_SECONDS };
+      }
       for (let count = live.length; count < wanted; count += 1)
         addMachine(context, kube, cluster, set, machines.length + count);
       victims(set, live)
@@ -127,7 +145,17 @@ function addMachine(
   kube.event(set, 'Normal', 'SuccessfulCreate', `Created Machine ${name}`);
 }
 
-function machineConditions(machines: readonly MachineObject[], wanted: number): ConditionUpdate[] {
+/** Labels of the template reach machines in place: they are no reason for a rollout (Cluster API book, "In-place propagation"). */
+function propagateLabels(kube: Kube, set: MachineSetObject, machine: MachineObject): void {
+  if (machine.metadata.deletionTimestamp !== undefined) return;
+  kube.patch(machine, { metadata: { labels: { ...set.spec?.template.metadata?.labels } } });
+}
+
+function machineConditions(
+  machines: readonly MachineObject[],
+  wanted: number,
+  blocked: string | undefined,
+): ConditionUpdate[] {
   const unready = machines.find((machine) => !isTrue(machine.status?.conditions, 'Ready'));
   const message =
     unready === undefined
@@ -144,7 +172,7 @@ function machineConditions(machines: readonly MachineObject[], wanted: number): 
       type: 'ScalingUp',
       status: machines.length < wanted || unready !== undefined,
       reason: machines.length < wanted ? 'ScalingUp' : 'NotScalingUp',
-      message,
+      message: blocked ?? message,
     },
     {
       type: 'ScalingDown',
@@ -160,26 +188,26 @@ function reportSet(
   kube: Kube,
   set: MachineSetObject,
   machines: readonly MachineObject[],
+  blocked?: string,
 ): void {
   const now = context.azure.clock.now();
-  const version = set.spec?.template.spec.version;
-  const isUpToDate = (machine: MachineObject): boolean => machine.spec?.version === version;
+  const current = isCurrent(kube, set);
+  const isUpToDate = (): boolean => current;
   for (const machine of machines) {
-    const update: ConditionUpdate = isUpToDate(machine)
+    const update: ConditionUpdate = current
       ? { type: 'UpToDate', status: true, reason: 'UpToDate' }
-      : {
-          type: 'UpToDate',
-          status: false,
-          reason: 'NotUpToDate',
-          message: `* Version ${machine.spec?.version ?? ''}, ${version ?? ''} required`,
-        };
+      : { type: 'UpToDate', status: false, reason: 'NotUpToDate', message: '* Another MachineSet is the current one' };
     kube.patchStatus(machine, { conditions: setConditions(machine.status?.conditions, [update], now) });
   }
   kube.patchStatus(set, {
     observedGeneration: set.metadata.generation ?? 1,
     selector: selectorText(set),
     ...countMachines(machines, isUpToDate),
-    conditions: setConditions(set.status?.conditions, machineConditions(machines, set.spec?.replicas ?? 1), now),
+    conditions: setConditions(
+      set.status?.conditions,
+      machineConditions(machines, set.spec?.replicas ?? 1, blocked),
+      now,
+    ),
   });
 }
 
@@ -254,20 +282,40 @@ export function createMachineDeploymentController(context: ControllerContext, ku
   };
 }
 
+/** Name of the MachineSet of a MachineDeployment's present template; labels of the template are no part of it. */
+function currentSet(deployment: MachineSetObject): { readonly name: string; readonly hash: string } {
+  const { metadata: _labels, ...hashed } = deployment.spec?.template ?? { spec: undefined };
+  const hash = shortHash(JSON.stringify(hashed), 5);
+  return { name: `${deployment.metadata.name}-${hash}`, hash };
+}
+
+/** Whether new machines of its MachineDeployment would be made from this set. */
+function isCurrent(kube: Kube, set: MachineSetObject): boolean {
+  const owner = controllerOf(set);
+  const deployment =
+    owner?.kind === 'MachineDeployment'
+      ? kube.get(MACHINE_DEPLOYMENT, set.metadata.namespace ?? '', owner.name)
+      : undefined;
+  return deployment === undefined || currentSet(deployment).name === set.metadata.name;
+}
+
 function ensureSet(kube: Kube, deployment: MachineSetObject): MachineSetObject {
   const template = deployment.spec?.template;
   const namespace = deployment.metadata.namespace ?? '';
-  const { metadata: _labels, ...hashed } = template ?? { spec: undefined };
-  const hash = shortHash(JSON.stringify(hashed), 5);
-  const name = `${deployment.metadata.name}-${hash}`;
+  const { name, hash } = currentSet(deployment);
   const existing = kube.get(MACHINE_SET, namespace, name);
-  if (existing !== undefined) return existing;
   const labels = {
     ...template?.metadata?.labels,
     [LABEL.cluster]: deployment.spec?.clusterName ?? '',
     [LABEL.deployment]: deployment.metadata.name,
     [LABEL.templateHash]: hash,
   };
+  if (existing !== undefined) {
+    const order = deployment.spec?.deletion;
+    return kube.patch(existing, {
+      spec: { template: { metadata: { labels } }, ...(order === undefined ? {} : { deletion: order }) },
+    });
+  }
   const isFirst = setsOf(kube, deployment).length === 0;
   return kube.create<MachineSetObject>({
     apiVersion: MACHINE_SET.apiVersion,
@@ -333,7 +381,12 @@ function reportDeployment(
   const wanted = deployment.spec?.replicas ?? 1;
   const available = counts.availableReplicas >= wanted;
   const isRolling = sets.length > 1;
-  const conditions = machineConditions(machines, wanted);
+  const blocked = sets
+    .flatMap((set) => set.status?.conditions ?? [])
+    .find(
+      (condition) => condition.type === 'ScalingUp' && condition.message.includes('preflight check failed'),
+    )?.message;
+  const conditions = machineConditions(machines, wanted, blocked);
   const blocking = conditions.find((condition) => condition.type === 'MachinesReady')?.message ?? '';
   const updates: ConditionUpdate[] = [
     ...conditions,

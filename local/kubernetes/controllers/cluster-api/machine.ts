@@ -7,6 +7,7 @@ import { NODE } from '../kinds.ts';
 import type { Json, Kube } from '../objects.ts';
 import { controllerOf, keyOf, withOwner } from '../objects.ts';
 import type { Outcome, Reconciler } from '../runtime.ts';
+import { drain } from './drain.ts';
 import { clusterOf, dropFinalizer, ensureFinalizer, ofCluster, reachWorkload, settlePaused } from './common.ts';
 import type { ClusterObject, InfrastructureMachine, KubeadmConfigObject, MachineObject } from './kinds.ts';
 import { AZURE_MACHINE, CLUSTER, KUBEADM_CONFIG, LABEL, MACHINE } from './kinds.ts';
@@ -49,7 +50,7 @@ export function createMachineController(context: ControllerContext, kube: Kube):
       if (machine?.spec === undefined) return undefined;
       const cluster = clusterOf(kube, machine, machine.spec.clusterName);
       if (cluster === undefined || settlePaused(kube, clock.now(), cluster, machine)) return undefined;
-      if (machine.metadata.deletionTimestamp !== undefined) return remove(context, kube, machine, drained);
+      if (machine.metadata.deletionTimestamp !== undefined) return remove(context, kube, cluster, machine, drained);
       machine = ensureFinalizer(kube, machine, FINALIZER);
       const owners = controllerOf(machine) === undefined ? withOwner(machine, cluster, false) : undefined;
       machine = kube.patch(machine, {
@@ -232,6 +233,7 @@ function writeStatus(context: ControllerContext, kube: Kube, machine: MachineObj
       ? {}
       : { addresses: seen.infrastructure.status.addresses }),
     ...(machine.spec?.failureDomain === undefined ? {} : { failureDomain: machine.spec.failureDomain }),
+    ...certificatesExpiry(machine, seen),
     ...(seen.infrastructure?.status?.failureReason === undefined
       ? {}
       : {
@@ -245,10 +247,20 @@ function writeStatus(context: ControllerContext, kube: Kube, machine: MachineObj
   });
 }
 
+/** kubeadm's certificates of a control-plane machine last a year from its making. */
+function certificatesExpiry(machine: MachineObject, seen: Observed): Json {
+  const known = machine.status?.certificatesExpiryDate;
+  if (machine.metadata.labels?.[LABEL.controlPlane] === undefined || (seen.node === undefined && known === undefined))
+    return {};
+  const made = Date.parse(machine.metadata.creationTimestamp ?? '');
+  return { certificatesExpiryDate: known ?? timestamp(made + 365 * 86_400_000) };
+}
+
 /** Drain, infrastructure, bootstrap configuration, Node, finalizer: the real order. */
 function remove(
   context: ControllerContext,
   kube: Kube,
+  cluster: ClusterObject,
   machine: MachineObject,
   drained: Map<string, number>,
 ): Outcome | undefined {
@@ -261,9 +273,16 @@ function remove(
     conditions: setConditions(machine.status?.conditions, [update], clock.now()),
   });
   const node = machine.status?.nodeRef === undefined ? undefined : kube.get(NODE, '', machine.status.nodeRef.name);
-  if (node !== undefined && !drained.has(id)) {
-    drained.set(id, clock.now());
+  // The nodes of a Cluster that is being deleted are not drained.
+  if (node !== undefined && !drained.has(id) && cluster.metadata.deletionTimestamp === undefined) {
     kube.patch(node, { spec: { unschedulable: true } });
+    const held = drain(kube, node.metadata.name);
+    if (held !== undefined) {
+      const waiting: ConditionUpdate = { type: 'Deleting', status: true, reason: 'DrainingNode', message: held };
+      kube.patchStatus(current, { conditions: setConditions(current.status?.conditions, [waiting], clock.now()) });
+      return { requeueAfter: DRAIN_SECONDS };
+    }
+    drained.set(id, clock.now());
     return { requeueAfter: DRAIN_SECONDS };
   }
   for (const dependent of [

@@ -53,7 +53,10 @@ export function outdatedReason(
   kube: Kube,
   controlPlane: ControlPlaneObject,
   machine: MachineObject,
+  now: number,
 ): string | undefined {
+  const due = rolloutReason(controlPlane, machine, now);
+  if (due !== undefined) return due;
   const namespace = machine.metadata.namespace ?? '';
   const version = controlPlane.spec?.version;
   if (machine.spec?.version !== version)
@@ -80,4 +83,17 @@ export function outdatedReason(
     }
   }
   return undefined;
+}
+
+/** Rollouts by time: `rollout.after` has passed since the machine was made, or its certificates end soon. */
+function rolloutReason(controlPlane: ControlPlaneObject, machine: MachineObject, now: number): string | undefined {
+  const { after, before } = controlPlane.spec?.rollout ?? {};
+  const made = Date.parse(machine.metadata.creationTimestamp ?? '');
+  if (after !== undefined && Date.parse(after) <= now && made < Date.parse(after))
+    return 'KubeadmControlPlane spec.rollout.after expired';
+  const expiry = Date.parse(machine.status?.certificatesExpiryDate ?? '');
+  const days = before?.certificatesExpiryDays;
+  return days !== undefined && expiry - now < days * 86_400_000
+    ? 'Certificates will expire soon, rollout.before expired'
+    : undefined;
 }

@@ -9,6 +9,7 @@ import type {
   MachineObject,
   MachineSetObject,
 } from './kinds.ts';
+import { minorOf } from './bootstrap-data.ts';
 import { LABEL } from './kinds.ts';
 
 type Verdict = ReturnType<AdmissionReview>;
@@ -108,6 +109,19 @@ function kubeadmConfigTemplate(object: KubeadmConfigTemplateObject): string[] {
   return [];
 }
 
+/** What the webhook of the KubeadmControlPlane lets change (kubeadmcontrolplane.go, allowedPaths). */
+const CHANGEABLE =
+  /^(replicas|version|remediation|machineNaming|rollout|machineTemplate)\b|^kubeadmConfigSpec\.(bootCommands|preKubeadmCommands|postKubeadmCommands|files|verbosity|users|ntp|ignition|diskSetup|format|mounts|initConfiguration\.(nodeRegistration|patches|skipPhases|bootstrapTokens|localAPIEndpoint|timeouts)|joinConfiguration\.(nodeRegistration|patches|skipPhases|caCertPath|controlPlane|discovery|timeouts)|clusterConfiguration\.(etcd|dns|imageRepository|featureGates|apiServer|controllerManager|scheduler|certificateValidityPeriodDays|encryptionAlgorithm))\b/;
+
+/** Dotted paths of the members in which two specs differ; lists are one value. */
+function changedPaths(left: unknown, right: unknown, path: readonly string[]): string[] {
+  if (isJson(left) && isJson(right)) {
+    const names = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+    return names.flatMap((name) => changedPaths(left[name], right[name], [...path, name]));
+  }
+  return JSON.stringify(left) === JSON.stringify(right) ? [] : [path.join('.')];
+}
+
 function controlPlane(object: ControlPlaneObject, old: ControlPlaneObject | undefined): string[] {
   if (object.spec === undefined) return ['spec: Required value'];
   set(object, ['spec', 'replicas'], 1);
@@ -122,14 +136,13 @@ function controlPlane(object: ControlPlaneObject, old: ControlPlaneObject | unde
     problems.push(`spec.replicas: Forbidden: cannot be an even number when etcd is stacked (${replicas})`);
   if (object.spec.machineTemplate.spec.infrastructureRef.name === '')
     problems.push('spec.machineTemplate.spec.infrastructureRef.name: Required value');
-  const before = old?.spec?.version;
-  if (before !== undefined && VERSION.test(before) && VERSION.test(version)) {
-    const minor = (text: string): number => Number(text.split('.')[1]);
-    if (minor(version) > minor(before) + 1)
-      problems.push(`spec.version: Forbidden: cannot update Kubernetes version from ${before} to ${version}`);
-    if (minor(version) < minor(before))
-      problems.push(`spec.version: Forbidden: cannot downgrade Kubernetes version from ${before} to ${version}`);
-  }
+  if (old?.spec === undefined) return problems;
+  const before = old.spec.version;
+  // One minor version up at most; the real webhook says nothing about going back.
+  if (VERSION.test(before) && VERSION.test(version) && minorOf(version) > minorOf(before) + 1)
+    problems.push(`spec.version: Forbidden: cannot update Kubernetes version from ${before} to ${version}`);
+  for (const path of changedPaths(old.spec, object.spec, []))
+    if (!CHANGEABLE.test(path)) problems.push(`spec.${path}: Forbidden: cannot be modified`);
   return problems;
 }
 
