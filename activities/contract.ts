@@ -42,8 +42,14 @@ export interface Activities {
   scaleControlPlane: { input: ActivityInput; value: Record<string, never> };
   ensureWorkerPool: { input: ActivityInput & { readonly pool: string }; value: { readonly nodes: number } };
   ensureAddOn: { input: ActivityInput & { readonly addOn: string }; value: Record<string, never> };
-  /** Plans the changed document over the facts of the stored plan (replica counts only). */
+  /** Plans the changed document, checks what it needs of Azure, and says which steps it takes. */
   planUpdate: { input: ActivityInput; value: RunShape };
+  /** Writes changed tags onto the cluster's existing Azure resources. */
+  applyTags: { input: ActivityInput; value: { readonly changed: number } };
+  /** Puts what new machines inherit into the AzureCluster. */
+  applySettings: { input: ActivityInput; value: Record<string, never> };
+  /** Removes pools, zones and add-ons that the document no longer has; gives the keys of Azure resources that go too. */
+  removeObsolete: { input: ActivityInput; value: { readonly keys: readonly string[] } };
   /** A bounded attempt to keep the cluster's controllers from making again what is deleted. */
   stopControllers: { input: ActivityInput; value: Record<string, never> };
   /** What is left to delete, in waves of inventory keys. */

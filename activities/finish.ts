@@ -27,6 +27,7 @@ defineActivity(
       ...head,
       phase,
       observedGeneration: failure === undefined ? work.ref.generation : head.observedGeneration,
+      ...(failure === undefined && kind !== 'delete' ? { readySha: head.documentSha } : {}),
       operation: {
         ...head.operation,
         state: 'finished',

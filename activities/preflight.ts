@@ -1,4 +1,5 @@
 import type { PreflightCheck } from '#azure/types.ts';
+import type { CapstanError } from '#domain/errors/error.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
@@ -25,7 +26,11 @@ defineActivity('runPreflight', async (work, input) => {
   // A group that was made a moment ago may not be known everywhere yet: a second look decides.
   if (checks.some(({ error }) => error?.code === 'CAP-2001') && input.state?.['lookedTwice'] !== true)
     return wait(5, { state: { lookedTwice: true }, sentence: 'The resource group is not there: looking again' });
-  if (facts === undefined) return refusal(checks);
+  if (facts === undefined) {
+    const refused = refusedChecks(checks);
+    if (refused === undefined) throw new Error('a refusal needs a failed check');
+    return failed(refused);
+  }
   const plan = planCluster(document, facts, work.ref.uid);
   const checked = await azure.preflight(plan, facts);
   if (checked.status !== 'done') return checked;
@@ -36,7 +41,8 @@ defineActivity('runPreflight', async (work, input) => {
     const sentence = 'Waiting for the data role of Capstan to arrive at the storage account';
     return wait(roleWaitSeconds, { state: { roleWaits: roleWaits + 1 }, sentence });
   }
-  if (!report.ok) return refusal(report.checks);
+  const refused = refusedChecks(report.checks);
+  if (refused !== undefined) return failed(refused);
   await work.store.documents.put(factsDocument(work.ref.uid), JSON.stringify(facts satisfies AzureFacts));
   await savePlan(work, plan);
   for (const notice of spreadNotices(plan))
@@ -50,18 +56,18 @@ function onlyRoleIsMissing(checks: readonly PreflightCheck[]): boolean {
   return first?.error?.code === 'CAP-3302' && second === undefined;
 }
 
-/** The first failed check as the error, with all of them as its problems. */
-function refusal(checks: readonly PreflightCheck[]): ReturnType<typeof failed> {
-  const problems = checks
-    .filter((check) => !check.ok)
-    .map(({ id, detail, error }) => ({ path: id, error: error ?? { code: 'CAP-9001' as const, message: detail } }));
-  const [first] = problems;
-  if (first === undefined) throw new Error('a refusal needs a failed check');
-  if (problems.length === 1) return failed(first.error);
-  return failed({
-    ...first.error,
-    problems: problems.map(({ path, error: { code, message } }) => ({ path, code, message })),
-  });
+/** The checks that failed as one error: the first one, with the others beside it. */
+export function refusedChecks(checks: readonly PreflightCheck[]): CapstanError | undefined {
+  const [first, ...others] = checks.filter((check) => !check.ok);
+  if (first === undefined) return undefined;
+  const error = first.error ?? { code: 'CAP-9001' as const, message: first.detail };
+  if (others.length === 0) return error;
+  const problems = [first, ...others].map((check) => ({
+    path: check.id,
+    message: check.error?.message ?? check.detail,
+    code: check.error?.code ?? ('CAP-9001' as const),
+  }));
+  return { ...error, problems };
 }
 
 /** Says where a pool avoids a zone that was asked for, because its VM size is restricted there. */

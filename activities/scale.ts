@@ -1,6 +1,7 @@
 import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
+import { rolloutAfter } from './changes.ts';
 import { defineActivity } from './define.ts';
 import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
@@ -12,7 +13,11 @@ defineActivity('scaleControlPlane', async (work, input) => {
   return withCluster(work, async ({ client }) => {
     const access = await ensureViewerAccess(client);
     if (access.status !== 'done') return access;
-    const outcome = await scaleControlPlane({ client, plan }, input.state);
+    const after = await rolloutAfter(work);
+    const outcome = await scaleControlPlane(
+      { client, plan, ...(after === undefined ? {} : { rolloutAfter: after }) },
+      input.state,
+    );
     await observeNodes(work, client, true);
     return outcome.status === 'done'
       ? done({}, `${plan.controlPlane.replicas} of ${plan.controlPlane.replicas} ready`)
@@ -56,7 +61,7 @@ defineActivity('ensureAddOn', async (work, input) => {
   const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
   if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);
   const outcome = await withCluster(work, ({ client }) =>
-    installAddOn(client, addOn, { proxy: proxyEnvironment(plan) }),
+    installAddOn(client, addOn, { proxy: proxyEnvironment(plan), plan }),
   );
   return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 });

@@ -1,6 +1,7 @@
 import { connect } from './clients/clients.ts';
 import { readFacts, survey } from './facts/facts.ts';
 import { findOwned } from './inventory/find.ts';
+import { applyTags } from './inventory/tags.ts';
 import { kinds } from './kinds.ts';
 import { observeGroup } from './observe/observe.ts';
 import { instanceView, serialConsole } from './machine/machine.ts';
@@ -34,6 +35,7 @@ export function createAzure(settings: AzureSettings): Azure {
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
     secrets,
     findOwned: (plan) => findOwned(connection, plan),
+    applyTags: (plan, change, most) => applyTags(connection, plan, change, most),
     observe: (plan, resources) =>
       connection.withReads(plan.azure.subscriptionId, resources.length + 1, async () => {
         const group = observeGroup(connection, plan);

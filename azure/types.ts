@@ -166,6 +166,20 @@ export interface FoundResource {
   /** Undefined: a type that Capstan does not know, so it is listed and left. */
   readonly kind: ResourceKind | undefined;
   readonly type: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** What becomes of the user's tags. */
+export interface TagChange {
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export interface TagProgress {
+  /** Resources written in this call. */
+  readonly changed: number;
+  /** Resources that still differ. */
+  readonly left: number;
 }
 
 /** One resource as it was read; the fingerprint changes when somebody writes to it. */
@@ -208,6 +222,8 @@ export interface Azure {
   readonly secrets: SecretVault;
   /** Lists what belongs to the cluster in its resource group. */
   findOwned(plan: ClusterPlan): Promise<readonly FoundResource[]>;
+  /** Brings the user's tags onto what belongs to the cluster, at most `most` resources a call. */
+  applyTags(plan: ClusterPlan, change: TagChange, most: number): Promise<TagProgress>;
   /** Reads the cluster's resource group and resources side by side, to compare them later. Nothing is written. */
   observe(plan: ClusterPlan, resources: readonly PlannedResource[]): Promise<readonly ObservedResource[]>;
   /** Text of the serial console so far; '' when Azure has none yet. */

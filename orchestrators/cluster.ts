@@ -2,8 +2,9 @@ import type { OrchestrationContext } from 'durable-functions';
 import type { RunShape } from '#domain/plan/shape.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { ClusterRef } from '#domain/record.ts';
-import type { StepId } from '#domain/steps.ts';
+import { stepDefinition, type StepId } from '#domain/steps.ts';
 import { callActivity, firstObstacle, inParallel, type Steps, subOrchestration } from './durable.ts';
+import type { PursueInput } from './pursue.ts';
 import type { StepInput } from './run-step.ts';
 
 /** The stages of a provision: within a stage the steps run side by side (architecture.md §1). */
@@ -43,15 +44,36 @@ export function* provisionCluster(context: OrchestrationContext): Steps<object> 
   return yield* end(context, ref, obstacle);
 }
 
-/** Brings changed replica counts about in the running cluster. */
+/**
+ * Changes a running cluster: a changed document, new certificates, a repair. Which steps it takes is decided when it is
+ * planned; the cluster's own controllers do the work, so it goes on while Capstan is away.
+ */
 export function* updateCluster(context: OrchestrationContext): Steps<object> {
   const ref = inputOf(context);
-  const planned = yield* callActivity(context, 'planUpdate', { ref, step: 'preflight' });
+  const input = { ref, step: 'preflight' } as const;
+  const first = yield* callActivity(context, 'planUpdate', input);
+  const planned = first.status === 'wait' ? yield* planOn(context, input, first.state) : first;
   const obstacle =
     planned.status === 'done'
-      ? yield* runStages(context, ref, planned.value, [['controlPlaneScale', 'workerPools'], ['finish']])
+      ? yield* runStages(context, ref, planned.value, planned.value.stages ?? replicasOnly)
       : planned;
   return yield* end(context, ref, obstacle);
+}
+
+/** What updates of earlier builds did; their histories are replayed. */
+const replicasOnly: readonly (readonly StepId[])[] = [['controlPlaneScale', 'workerPools'], ['finish']];
+
+/** Azure did not answer at once: the plan is asked for again until it is there. */
+function* planOn(
+  context: OrchestrationContext,
+  input: PursueInput['input'],
+  state: PursueInput['input']['state'],
+): Steps<Outcome<RunShape>> {
+  return (yield subOrchestration(context, 'pursue', {
+    activity: 'planUpdate',
+    input: state === undefined ? input : { ...input, state },
+    boundSeconds: stepDefinition('preflight').boundSeconds,
+  } satisfies PursueInput)) as Outcome<RunShape>;
 }
 
 function inputOf(context: OrchestrationContext): ClusterRef {

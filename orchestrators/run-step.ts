@@ -33,9 +33,12 @@ const work: Readonly<Record<StepId, Work>> = {
   },
   agent: single('installAgent'),
   pivot: single('pivotCluster'),
+  tags: single('applyTags'),
+  clusterSettings: single('applySettings'),
   controlPlaneScale: single('scaleControlPlane'),
   *workerPools(context, { ref }, shape) {
-    const tasks = shape.pools.map((pool) => subOrchestration(context, 'provisionPool', { ref, pool }));
+    const boundSeconds = bound('workerPools', shape);
+    const tasks = shape.pools.map((pool) => subOrchestration(context, 'provisionPool', { ref, pool, boundSeconds }));
     const outcomes = yield* inParallel<{ nodes: number }>(context, tasks);
     const obstacle = firstObstacle(outcomes);
     if (obstacle !== undefined) return obstacle;
@@ -43,6 +46,7 @@ const work: Readonly<Record<StepId, Work>> = {
     return done({ nodes }, `${nodes} workers in ${shape.pools.length} ${shape.pools.length === 1 ? 'pool' : 'pools'}`);
   },
   addOns: addOnWork,
+  removals: removalWork,
   *finish() {
     return done({});
   },
@@ -79,11 +83,26 @@ export function* runStep(context: OrchestrationContext): Steps<Outcome<object>> 
 }
 
 function single(activity: PursueInput['activity']): Work {
-  return (context, { ref, step }) => pursueActivity(context, activity, { ref, step }, bound(step));
+  return (context, { ref, step }, shape) => pursueActivity(context, activity, { ref, step }, bound(step, shape));
 }
 
-function bound(step: StepId): number {
-  return stepDefinition(step).boundSeconds;
+function bound(step: StepId, shape?: RunShape): number {
+  return stepDefinition(step, shape?.operation).boundSeconds;
+}
+
+/** What goes: first in the cluster, then what it leaves behind in Azure. */
+function* removalWork(
+  context: OrchestrationContext,
+  { ref, step }: StepInput,
+  shape: RunShape,
+): Steps<Outcome<object>> {
+  const removed = yield* pursueActivity(context, 'removeObsolete', { ref, step }, bound(step, shape));
+  if (removed.status !== 'done') return removed;
+  for (const key of (removed.value as { keys: readonly string[] }).keys) {
+    const gone = yield* pursueActivity(context, 'removeResource', { ref, step, key }, bound(step, shape));
+    if (gone.status !== 'done') return gone;
+  }
+  return removed;
 }
 
 function* resourcesOnly(
@@ -162,12 +181,12 @@ function* addOnWork(context: OrchestrationContext, { ref, step }: StepInput, sha
 
 /** Sub-orchestration of one worker pool; its MachineDeployments, one per zone, grow side by side in the cluster. */
 export function* provisionPool(context: OrchestrationContext): Steps<Outcome<object>> {
-  const input = context.df.getInput<{ ref: ClusterRef; pool: string }>();
+  const input = context.df.getInput<{ ref: ClusterRef; pool: string; boundSeconds?: number }>();
   if (input === undefined) throw new Error('provisionPool needs an input');
   return yield* pursueActivity(
     context,
     'ensureWorkerPool',
     { ref: input.ref, step: 'workerPools', pool: input.pool },
-    bound('workerPools'),
+    input.boundSeconds ?? bound('workerPools'),
   );
 }

@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { decideApply } from '#domain/decide.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
-import type { RequestRecord } from '#domain/record.ts';
+import type { ClusterHead, RequestRecord } from '#domain/record.ts';
+import { withDefaults } from '#domain/spec/defaults.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { type SealedDocument, sealSource } from '#domain/storage/sealed-source.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
+import type { Store } from '#store/store.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { withGateway } from './gateways.ts';
 import { keepSource } from './image-source.ts';
 import { startRecorded } from './start.ts';
 
+/** What becomes of a request while another operation runs on its cluster. */
+export type OnConflict = 'queue' | 'refuse';
+
 /**
- * Accepts or refuses an apply and records which; starts the operation when one was recorded.
+ * Accepts, queues or refuses an apply and records which; starts the operation when one was recorded.
  *
  * Idempotent per request id: the same request, delivered any number of times and also after the cluster is Ready, is
  * one operation. A refusal is recorded too, so that nobody has to guess what became of a message.
@@ -20,6 +25,7 @@ export async function applyCluster(
   dependencies: ServiceDependencies,
   requestId: string,
   document: ClusterDocument,
+  onConflict: OnConflict = 'refuse',
 ): Promise<RequestRecord> {
   const { store } = dependencies;
   const { name } = document.metadata;
@@ -43,7 +49,7 @@ export async function applyCluster(
   const notAllowed = 'error' in inherited ? inherited.error : scopeProblem(dependencies, document);
   const result =
     'document' in inherited && notAllowed === undefined
-      ? await decide(dependencies, record, sealSource(inherited.document))
+      ? await decide(dependencies, record, sealSource(inherited.document), onConflict)
       : { ...record, outcome: 'refused' as const, ...(notAllowed === undefined ? {} : { error: notAllowed }) };
   await startRecorded(dependencies, name);
   await store.requests.put(result);
@@ -54,6 +60,7 @@ async function decide(
   { store, config }: ServiceDependencies,
   record: RequestRecord,
   { document, source }: SealedDocument,
+  onConflict: OnConflict,
 ): Promise<RequestRecord> {
   const keep = async (uid: string): Promise<void> => {
     if (source !== undefined) await keepSource(config, { name: record.cluster, uid }, source);
@@ -64,10 +71,12 @@ async function decide(
     const row = await store.clusters.head(record.cluster);
     const recorded =
       row === undefined ? undefined : await store.documents.getContent<ClusterDocument>(row.value.documentSha);
+    const now = new Date().toISOString();
     const decision = decideApply(
-      { requestId: record.requestId, document, documentSha, now: new Date().toISOString(), newUid },
+      { requestId: record.requestId, document, documentSha, now, newUid, onConflict },
       row?.value,
-      recorded,
+      recorded === undefined ? undefined : withDefaults(recorded),
+      await readyDocument(store, row?.value),
     );
     if (decision.kind === 'refuse') return { ...record, outcome: 'refused', error: decision.error };
     if (decision.kind === 'same') return { ...record, outcome: 'accepted', operationId: decision.operationId };
@@ -76,7 +85,13 @@ async function decide(
       if (row !== undefined) await keep(row.value.uid);
       return { ...record, outcome: 'unchanged', operationId: decision.operationId };
     }
+    if (decision.kind === 'queued') return { ...record, outcome: 'queued' };
     await keep(decision.head.uid);
+    if (decision.kind === 'queue') {
+      if (row !== undefined && (await store.clusters.replaceHead(decision.head, row.etag)))
+        return { ...record, outcome: 'queued' };
+      continue;
+    }
     if (decision.newLife) await store.clusters.clear(record.cluster);
     const written =
       row === undefined
@@ -85,6 +100,12 @@ async function decide(
     if (written) return { ...record, outcome: 'accepted', operationId: decision.head.operation.id };
   }
   throw new Error(`the record of cluster ${record.cluster} is changed by others all the time`);
+}
+
+/** The document that was last brought about completely, when that is another one than the recorded one. */
+export async function readyDocument(store: Store, head: ClusterHead | undefined): Promise<ClusterDocument | undefined> {
+  if (head?.readySha === undefined) return undefined;
+  return withDefaults(await store.documents.getContent<ClusterDocument>(head.readySha));
 }
 
 function reused(requestId: string, known: RequestRecord): CapstanError {

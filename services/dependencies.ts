@@ -20,5 +20,7 @@ export interface ServiceDependencies {
 export const orchestratorOf: Readonly<Record<OperationKind, string>> = {
   provision: 'provisionCluster',
   update: 'updateCluster',
+  renew: 'updateCluster',
+  repair: 'updateCluster',
   delete: 'deleteCluster',
 };

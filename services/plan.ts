@@ -5,13 +5,13 @@ import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import { anyName } from '#domain/plan/later.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
-import { diffDocuments } from '#domain/spec/diff.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { sealSource } from '#domain/storage/sealed-source.ts';
 import { provisionSteps } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
 import { withGateway } from './gateways.ts';
+import { planUpdate, type UpdateAnswer } from './plan-update.ts';
 
 /** What a plan answers: the same code as the run, and nothing written. */
 export interface PlanAnswer {
@@ -26,12 +26,12 @@ export interface PlanAnswer {
   readonly exists: number;
   /** About how many calls to Azure Resource Manager an apply makes. */
   readonly armCalls: number;
-  /** Changed fields, when the cluster exists. */
-  readonly changes: readonly string[];
+  /** When the cluster exists: what would change, what is replaced, what is refused and why, and what it costs. */
+  readonly update?: UpdateAnswer;
   readonly steps: readonly {
     readonly id: string;
     readonly title: string;
-    readonly needs: readonly string[];
+    readonly needs?: readonly string[];
     readonly seconds: number;
   }[];
   /** Azure seconds along the longest chain of steps. */
@@ -65,23 +65,22 @@ export async function planDocument(config: Config, store: Store, sent: ClusterDo
   const checked = await client.preflight(plan, facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;
-  const recorded =
-    head === undefined || head.phase === 'Deleted'
-      ? undefined
-      : await store.documents.getContent<ClusterDocument>(head.documentSha);
+  const update = await planUpdate(store, head, sealed, facts);
   return {
     cluster: name,
-    ok: report.ok,
-    sentence: report.sentence,
+    ok: report.ok && (update?.refused ?? 0) === 0,
+    sentence: update?.sentence ?? report.sentence,
     checks: report.checks,
     resources: uid === noUid ? report.resources.map((row) => withOpenName(row, plan)) : report.resources,
     create: report.create,
     change: report.change,
     exists: report.exists,
     armCalls: report.armCalls,
-    changes: recorded === undefined ? [] : diffDocuments(recorded, sealed).changed,
-    steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: stepSeconds(plan, id) })),
-    criticalPathSeconds: criticalPathSeconds(plan),
+    ...(update === undefined ? {} : { update }),
+    steps:
+      update?.cost.steps ??
+      provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: stepSeconds(plan, id) })),
+    criticalPathSeconds: update?.cost.seconds ?? criticalPathSeconds(plan),
     criticalPath: report.criticalPath,
   };
 }
@@ -99,7 +98,6 @@ function unplanned(cluster: string, checks: PreflightReport['checks']): PlanAnsw
     change: 0,
     exists: 0,
     armCalls: 0,
-    changes: [],
     steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: 0 })),
     criticalPathSeconds: 0,
     criticalPath: [],

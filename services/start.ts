@@ -1,4 +1,4 @@
-import type { ClusterHead, ClusterRef } from '#domain/record.ts';
+import type { ClusterHead, ClusterRef, OperationKind, Phase } from '#domain/record.ts';
 import { orchestratorOf, type ServiceDependencies } from './dependencies.ts';
 
 /** The reference that every orchestration and activity of an operation carries. */
@@ -26,10 +26,15 @@ export async function startRecorded({ store, starter, config }: ServiceDependenc
     const startedAt = new Date().toISOString();
     const started: ClusterHead = {
       ...current.value,
-      phase: operation.kind === 'update' ? 'Updating' : operation.kind === 'delete' ? 'Deleting' : 'Provisioning',
+      phase: phaseOf(operation.kind),
       operation: { ...current.value.operation, state: 'started', startedAt },
       updatedAt: startedAt,
     };
     if (await store.clusters.replaceHead(started, current.etag)) return;
   }
+}
+
+function phaseOf(kind: OperationKind): Phase {
+  if (kind === 'provision') return 'Provisioning';
+  return kind === 'delete' ? 'Deleting' : 'Updating';
 }

@@ -56,7 +56,7 @@ export function statusDocument(
       steps: stepsOf(head.operation.kind).map((step) =>
         stepView(
           step,
-          rows.steps.find((record) => record.id === step.id),
+          rows.steps.find((record) => record.id === step.id && isCurrent(record, head)),
           plan === undefined ? {} : { expectedSeconds: stepSeconds(plan, step.id) },
         ),
       ),
@@ -74,6 +74,11 @@ export function statusDocument(
       versions: { kubernetes: document.spec.kubernetes.version },
     },
   };
+}
+
+/** Steps of a provision are continued by the next one; other operations begin anew. */
+function isCurrent(record: StepRecord, head: ClusterHead): boolean {
+  return head.operation.kind === 'provision' || record.operationId === head.operation.id;
 }
 
 /** One line of the list of clusters. */

@@ -30,17 +30,17 @@ export async function findOwned(connection: Connection, plan: ClusterPlan): Prom
     if (!isOurs('cluster', tags, plan.name)) continue;
     const kind = kindOfType(type);
     if (kind === 'virtualMachine') machines.add(name.toLowerCase());
-    if (kind === undefined) found.push({ id, kind: undefined, type });
-    else if (isDeletable(kind)) found.push({ id, kind, type });
+    if (kind === undefined) found.push({ id, kind: undefined, type, tags });
+    else if (isDeletable(kind)) found.push({ id, kind, type, tags });
   }
-  for (const { id, type, name, managedBy } of listed) {
+  for (const { id, type, name, tags, managedBy } of listed) {
     if (kindOfType(type) !== 'disk' || found.some((resource) => resource.id === id)) continue;
     const machine = name.toLowerCase().split('_')[0] ?? '';
     const belongs =
       machines.has(machine) ||
       machine.startsWith(`${plan.name}-`) ||
       machines.has(managedBy.toLowerCase().split('/').pop() ?? '');
-    if (belongs && isMachineName(plan, machine)) found.push({ id, kind: 'disk', type });
+    if (belongs && isMachineName(plan, machine)) found.push({ id, kind: 'disk', type, tags });
   }
   return [...found, ...(await findGrants(connection, plan, listed))];
 }
@@ -67,7 +67,12 @@ async function findGrants(
     throw new Error(`the role assignments of ${name} cannot be listed: ${read.failure.status} ${read.failure.code}`);
   return (read.ok ? read.value : [])
     .filter(({ description }) => description === ownerDescription(plan.name))
-    .map((grant) => ({ id: grant.id ?? '', kind: 'roleAssignment', type: 'Microsoft.Authorization/roleAssignments' }));
+    .map((grant) => ({
+      id: grant.id ?? '',
+      kind: 'roleAssignment',
+      type: 'Microsoft.Authorization/roleAssignments',
+      tags: {},
+    }));
 }
 
 /** Machines of a cluster are named after its control plane or one of its MachineDeployments. */

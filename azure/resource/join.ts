@@ -26,7 +26,8 @@ export async function leaveShared(clients: Clients, id: ArmId, cluster: string):
   return changeTags(clients, id, 'Delete', { [capstanTag(cluster)]: 'user' });
 }
 
-async function changeTags(
+/** Changes single tags of a resource and leaves the others. */
+export async function changeTags(
   clients: Clients,
   id: ArmId,
   operation: 'Merge' | 'Delete',

@@ -4,6 +4,7 @@ import { clusterLabels } from './cluster.ts';
 import { controlPlaneMachineSpec } from './machine-spec.ts';
 import { apiGroups, apiVersions, documentNames, namespaceOf, providerId, wellKnown } from './names.ts';
 import type { KubernetesObject } from './object.ts';
+import { asTemplate } from './templates.ts';
 
 /** Labels of a control-plane machine and of its two companions. */
 export function controlPlaneMachineLabels(plan: ClusterPlan): Readonly<Record<string, string>> {
@@ -16,35 +17,51 @@ export function controlPlaneMachineLabels(plan: ClusterPlan): Readonly<Record<st
 
 /** Template of the control-plane machines. */
 export function controlPlaneTemplateDocument(plan: ClusterPlan): KubernetesObject {
-  return {
+  const names = documentNames(plan);
+  return asTemplate(names.controlPlane, {
     apiVersion: apiVersions.infrastructure,
     kind: 'AzureMachineTemplate',
-    metadata: {
-      name: documentNames(plan).controlPlaneTemplate,
-      namespace: namespaceOf(plan),
-      labels: clusterLabels(plan),
-    },
+    metadata: { name: names.controlPlaneTemplate, namespace: namespaceOf(plan), labels: clusterLabels(plan) },
     spec: { template: { spec: controlPlaneMachineSpec(plan) } },
-  };
+  });
 }
 
-/** The KubeadmControlPlane with one replica: it grows only after it has adopted CP-A. */
-export function controlPlaneDocument(plan: ClusterPlan): KubernetesObject {
+/**
+ * Days before the expiry of a machine's certificates at which the control plane replaces it by itself, also while
+ * Capstan is away (Cluster API book, "Auto rotate certificates"; kubeadm's certificates last a year).
+ */
+const renewalDays = 60;
+
+/** How a KubeadmControlPlane differs from the one of the hand-over. */
+export interface ControlPlaneState {
+  readonly replicas: number;
+  /** Name of the machine template in use. */
+  readonly template: string;
+  /** Machines made before this moment (RFC 3339) are replaced. */
+  readonly rolloutAfter?: string;
+}
+
+/** The KubeadmControlPlane; without `state` the one of the hand-over, which grows only after it has adopted CP-A. */
+export function controlPlaneDocument(plan: ClusterPlan, state?: ControlPlaneState): KubernetesObject {
   const names = documentNames(plan);
   return {
     apiVersion: apiVersions.controlPlane,
     kind: 'KubeadmControlPlane',
     metadata: { name: names.controlPlane, namespace: namespaceOf(plan), labels: clusterLabels(plan) },
     spec: {
-      replicas: 1,
+      replicas: state?.replicas ?? 1,
       version: plan.kubernetesVersion,
-      rollout: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } },
+      rollout: {
+        before: { certificatesExpiryDays: renewalDays },
+        ...(state?.rolloutAfter === undefined ? {} : { after: state.rolloutAfter }),
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } },
+      },
       machineTemplate: {
         spec: {
           infrastructureRef: {
             apiGroup: apiGroups.infrastructure,
             kind: 'AzureMachineTemplate',
-            name: names.controlPlaneTemplate,
+            name: state?.template ?? names.controlPlaneTemplate,
           },
         },
       },

@@ -38,6 +38,10 @@ export const wellKnown = {
   connection: 'spectrocloud.com/connection',
   /** Capstan's own: the uid of the cluster record, on the namespace and the Cluster. */
   uid: 'capstan.dev/cluster-uid',
+  /** Capstan's own: what the spec of a machine template comes to; machines are replaced when it changes. */
+  fingerprint: 'capstan.dev/fingerprint',
+  /** Capstan's own: the control plane or MachineDeployment that a template was made for. */
+  templateFor: 'capstan.dev/template-for',
   /** Capstan's own: the worker pool of a MachineDeployment, its machines and their nodes. */
   pool: 'node.cluster.x-k8s.io/capstan-pool',
 } as const;

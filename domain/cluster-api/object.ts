@@ -101,3 +101,12 @@ export function listField(value: unknown, ...path: readonly (string | number)[])
   const found = field(value, ...path);
   return Array.isArray(found) ? found : [];
 }
+
+/** JSON with sorted keys and without undefined members: equal data gives equal text. */
+export function stableText(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

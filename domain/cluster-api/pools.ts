@@ -2,10 +2,12 @@ import { autoscalingOf } from '../kubeadm/additions.ts';
 import { splitNodeLabels, workerKubeadmConfig } from '../kubeadm/config.ts';
 import { spread } from '../network/zones.ts';
 import type { ClusterPlan, PlannedPool, PlannedShard } from '../plan/types.ts';
+import type { HealthCheckSpec } from '../spec/types.ts';
 import { clusterLabels } from './cluster.ts';
 import { workerMachineSpec } from './machine-spec.ts';
 import { apiGroups, apiVersions, namespaceOf, wellKnown } from './names.ts';
 import type { KubernetesObject } from './object.ts';
+import { asTemplate } from './templates.ts';
 
 /**
  * What makes the machines of one pool in one zone, in the order in which it is created: machine template, kubeadm
@@ -14,22 +16,34 @@ import type { KubernetesObject } from './object.ts';
  */
 export function shardDocuments(plan: ClusterPlan, pool: PlannedPool, shard: PlannedShard): readonly KubernetesObject[] {
   const name = shard.machineDeployment;
+  return [
+    ...shardTemplates(plan, pool, shard),
+    machineDeployment(plan, pool, shard, { machine: name, bootstrap: name }),
+  ];
+}
+
+/** Machine template and kubeadm template of one pool in one zone, under their first names. */
+export function shardTemplates(
+  plan: ClusterPlan,
+  pool: PlannedPool,
+  shard: PlannedShard,
+): readonly [KubernetesObject, KubernetesObject] {
+  const name = shard.machineDeployment;
   const namespace = namespaceOf(plan);
   const metadata = { name, namespace, labels: { ...clusterLabels(plan), [wellKnown.pool]: pool.name } };
   return [
-    {
+    asTemplate(name, {
       apiVersion: apiVersions.infrastructure,
       kind: 'AzureMachineTemplate',
       metadata,
       spec: { template: { spec: workerMachineSpec(plan, pool) } },
-    },
-    {
+    }),
+    asTemplate(name, {
       apiVersion: apiVersions.bootstrap,
       kind: 'KubeadmConfigTemplate',
       metadata,
       spec: { template: { spec: workerKubeadmConfig(plan, pool, shard) } },
-    },
-    machineDeployment(plan, pool, shard),
+    }),
   ];
 }
 
@@ -43,7 +57,7 @@ export function shardHealthCheck(plan: ClusterPlan, pool: PlannedPool, shard: Pl
   };
   const selected = { [wellKnown.clusterName]: plan.name, [wellKnown.deploymentName]: name };
   // A percentage is rounded down: of one or two machines 40 % would be none, and none would ever be replaced.
-  return healthCheck(plan, name, metadata, selected, shard.replicas < 3 ? 1 : '40%');
+  return healthCheck(plan, metadata, selected, pool.healthCheck, shard.replicas < 3 ? 1 : '40%');
 }
 
 /**
@@ -55,7 +69,7 @@ export function controlPlaneHealthCheck(plan: ClusterPlan): KubernetesObject {
   const metadata = { name, namespace: namespaceOf(plan), labels: clusterLabels(plan) };
   const atMost = Math.max(1, Math.floor((plan.controlPlane.replicas - 1) / 2));
   const selected = { [wellKnown.clusterName]: plan.name, [wellKnown.controlPlane]: '' };
-  return healthCheck(plan, name, metadata, selected, atMost);
+  return healthCheck(plan, metadata, selected, plan.controlPlane.healthCheck, atMost);
 }
 
 /**
@@ -92,7 +106,24 @@ function autoscalerAnnotations(
     : { annotations: { [wellKnown.autoscalerMin]: `${bounds.min}`, [wellKnown.autoscalerMax]: `${bounds.max}` } };
 }
 
-function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedShard): KubernetesObject {
+/** Names of the two templates that a MachineDeployment makes its machines from. */
+export interface TemplateNames {
+  readonly machine: string;
+  readonly bootstrap: string;
+}
+
+/**
+ * The MachineDeployment of one pool in one zone.
+ *
+ * @param replicas where the autoscaler has decided otherwise
+ */
+export function machineDeployment(
+  plan: ClusterPlan,
+  pool: PlannedPool,
+  shard: PlannedShard,
+  templates: TemplateNames,
+  replicas = shard.replicas,
+): KubernetesObject {
   const name = shard.machineDeployment;
   const selected = { [wellKnown.clusterName]: plan.name, [wellKnown.deploymentName]: name };
   return {
@@ -106,8 +137,8 @@ function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedS
     },
     spec: {
       clusterName: plan.name,
-      replicas: shard.replicas,
-      rollout: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } },
+      replicas,
+      rollout: { strategy: { type: 'RollingUpdate', rollingUpdate: pool.rollout } },
       selector: { matchLabels: selected },
       template: {
         metadata: { labels: { ...splitNodeLabels(pool.labels).machine, ...selected, [wellKnown.pool]: pool.name } },
@@ -115,8 +146,14 @@ function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedS
           clusterName: plan.name,
           version: plan.kubernetesVersion,
           ...(shard.zone === undefined ? {} : { failureDomain: shard.zone }),
-          bootstrap: { configRef: { apiGroup: apiGroups.bootstrap, kind: 'KubeadmConfigTemplate', name } },
-          infrastructureRef: { apiGroup: apiGroups.infrastructure, kind: 'AzureMachineTemplate', name },
+          bootstrap: {
+            configRef: { apiGroup: apiGroups.bootstrap, kind: 'KubeadmConfigTemplate', name: templates.bootstrap },
+          },
+          infrastructureRef: {
+            apiGroup: apiGroups.infrastructure,
+            kind: 'AzureMachineTemplate',
+            name: templates.machine,
+          },
         },
       },
     },
@@ -125,24 +162,24 @@ function machineDeployment(plan: ClusterPlan, pool: PlannedPool, shard: PlannedS
 
 function healthCheck(
   plan: ClusterPlan,
-  name: string,
   metadata: KubernetesObject['metadata'],
   matchLabels: Readonly<Record<string, string>>,
+  bounds: HealthCheckSpec,
   atMost: number | string,
 ): KubernetesObject {
-  const condition = (status: string) => ({ type: 'Ready', status, timeoutSeconds: 600 });
+  const condition = (status: string) => ({ type: 'Ready', status, timeoutSeconds: bounds.unhealthySeconds });
   return {
     apiVersion: apiVersions.core,
     kind: 'MachineHealthCheck',
-    metadata: { ...metadata, name },
+    metadata,
     spec: {
       clusterName: plan.name,
       selector: { matchLabels },
       checks: {
-        nodeStartupTimeoutSeconds: 1800,
+        nodeStartupTimeoutSeconds: bounds.startupSeconds,
         unhealthyNodeConditions: [condition('Unknown'), condition('False')],
       },
-      remediation: { triggerIf: { unhealthyLessThanOrEqualTo: atMost } },
+      remediation: { triggerIf: { unhealthyLessThanOrEqualTo: bounds.maxUnhealthy ?? atMost } },
     },
   };
 }

@@ -2,6 +2,7 @@ import { field, referenceKey, referenceOf, textField } from '#domain/cluster-api
 import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { AddOnSpec } from '#domain/spec/types.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { KubernetesApiError, errorOutcome, registered } from '../client/errors.ts';
@@ -9,6 +10,7 @@ import { applyOrder, ManifestError, parseManifest } from '../components/manifest
 import { wantsProxy, withProxyEnvironment } from '../components/proxy.ts';
 import type { ProxyEnvironment } from '../components/proxy.ts';
 import { firstUnready } from '../components/readiness.ts';
+import { openMemory } from './add-on-record.ts';
 
 const codes = { refused: 'CAP-6102', conflict: 'CAP-6104' } as const;
 
@@ -22,12 +24,13 @@ export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly Ad
  * One bounded step of installing one add-on: its namespace with labels, its objects by server-side apply (fields of
  * other managers are never taken over), then one look at its workloads. Safe to repeat.
  *
+ * @param options.plan the cluster's plan; with it the cluster remembers what the add-on brought, for its removal
  * @param options.proxy the cluster's proxy (`proxyEnvironment(plan)`), for workloads that are labelled to use it
  */
 export async function installAddOn(
   client: KubernetesClient,
   addOn: AddOnSpec,
-  options: { readonly proxy?: ProxyEnvironment } = {},
+  options: { readonly proxy?: ProxyEnvironment; readonly plan?: ClusterPlan } = {},
 ): Promise<Outcome<{ readonly objects: number }>> {
   let objects: readonly KubernetesObject[];
   try {
@@ -41,6 +44,7 @@ export async function installAddOn(
     throw error;
   }
   const placed: KubernetesObject[] = [];
+  const memory = options.plan === undefined ? undefined : await openMemory(client, options.plan, addOn);
   for (const object of [namespaceOf(addOn), ...objects]) {
     const key = `add-on ${addOn.name}: ${referenceKey(referenceOf(object))}`;
     try {
@@ -48,12 +52,15 @@ export async function installAddOn(
       await client.apply(complete);
       placed.push(complete);
     } catch (error) {
+      await memory?.add(placed.map(referenceOf));
       return objectOutcome(error, key, object, objects);
     }
   }
   try {
+    await memory?.add(placed.map(referenceOf));
     const unready = await firstUnready(client, placed);
     if (unready === undefined) {
+      await memory?.settle(placed.map(referenceOf));
       return done({ objects: objects.length }, addOn.name);
     }
     const { object, readiness } = unready;

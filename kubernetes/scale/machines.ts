@@ -11,6 +11,12 @@ export interface MachineView {
   readonly name: string;
   readonly zone: string | undefined;
   readonly ready: boolean;
+  /** Its node has been a member of the cluster. */
+  readonly joined: boolean;
+  /** It is what its owner would make today; true until the owner has said otherwise. */
+  readonly upToDate: boolean;
+  /** Kubernetes version it was made with. */
+  readonly version: string | undefined;
   /** Where it stands, as a person would say it: creating, booting, joining, ready, failed, deleting. */
   readonly stage: string;
   /** The one reason why it does not come, when a controller names one. */
@@ -55,6 +61,9 @@ export function viewMachine(machine: KubernetesObject, azureMachine: KubernetesO
     name: machine.metadata.name,
     zone: textField(machine, 'spec', 'failureDomain'),
     ready,
+    joined: textField(machine, 'status', 'nodeRef', 'name') !== undefined,
+    upToDate: conditionOf(machine, 'UpToDate') !== 'False',
+    version: textField(machine, 'spec', 'version'),
     stage: stageOf(machine, azureMachine, ready),
     ...(problem === undefined ? {} : { problem }),
   };
@@ -89,11 +98,39 @@ export function classifyMachineProblem(text: string): ErrorCode {
   return /bootstrap|cloud-init|kubeadm/i.test(text) ? 'CAP-6005' : 'CAP-6006';
 }
 
+/**
+ * Deletes machines whose controller has given up, so that the next attempt makes new ones: Cluster API never looks at a
+ * failed machine again.
+ */
+export async function clearFailedMachines(
+  client: KubernetesClient,
+  plan: ClusterPlan,
+  labelSelector: string,
+): Promise<void> {
+  const machines = await readMachines(client, plan, labelSelector);
+  // The last one stays: without it there is no control plane.
+  if (machines.length <= 1 && labelSelector === wellKnown.controlPlane) return;
+  for (const machine of machines) {
+    if (machine.problem?.terminal === true)
+      await client.delete({
+        apiVersion: apiVersions.core,
+        kind: 'Machine',
+        namespace: namespaceOf(plan),
+        name: machine.name,
+      });
+  }
+}
+
 function isReady(machine: KubernetesObject): boolean {
-  const condition = listField(machine, 'status', 'conditions').find(
-    (candidate) => textField(candidate, 'type') === 'Ready',
+  return conditionOf(machine, 'Ready') === 'True' && textField(machine, 'status', 'nodeRef', 'name') !== undefined;
+}
+
+function conditionOf(machine: KubernetesObject, type: string): string | undefined {
+  const conditions = listField(machine, 'status', 'conditions');
+  return textField(
+    conditions.find((candidate) => textField(candidate, 'type') === type),
+    'status',
   );
-  return textField(condition, 'status') === 'True' && textField(machine, 'status', 'nodeRef', 'name') !== undefined;
 }
 
 function stageOf(machine: KubernetesObject, azureMachine: KubernetesObject | undefined, ready: boolean): string {

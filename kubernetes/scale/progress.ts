@@ -1,3 +1,6 @@
+import { wellKnown } from '#domain/cluster-api/names.ts';
+import { field, numberField } from '#domain/cluster-api/object.ts';
+import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import { registered } from '../client/errors.ts';
@@ -6,6 +9,8 @@ import type { MachineView } from './machines.ts';
 
 /** What a scaling step hands to its next call. */
 export interface ScaleState {
+  /** The documents have been applied. */
+  readonly begun?: boolean;
   /** The problem that was seen last and how often in a row. */
   readonly problem?: string;
   readonly seen?: number;
@@ -20,7 +25,10 @@ const lookSeconds = 10;
  */
 const patience = 30;
 
-/** Whether machines are all there, or what is being waited for. */
+/** Looks in a row at a machine that runs without joining: twenty minutes, before its health check replaces it. */
+const joinPatience = 120;
+
+/** Whether machines are all there and up to date, or what is being waited for. */
 export function machineOutcome<Value extends object>(
   machines: readonly MachineView[],
   wanted: number,
@@ -28,24 +36,80 @@ export function machineOutcome<Value extends object>(
   state: ScaleState,
   waitingFor: string,
 ): Outcome<Value> {
-  const ready = machines.filter((machine) => machine.ready).length;
+  const ready = machines.filter((machine) => machine.ready && machine.upToDate).length;
   if (ready === wanted && machines.length === wanted) {
     return done(value, `${ready} of ${wanted} ready`);
   }
-  const cause = rootCause(machines);
-  const seen = cause !== undefined && cause.problem.message === state.problem ? (state.seen ?? 0) + 1 : 1;
-  if (cause !== undefined && (cause.problem.terminal || seen >= patience)) {
-    return failed(registered(cause.problem.code, `Machine ${cause.machine.name}`, cause.problem.message));
-  }
-  const next = machines.find((machine) => !machine.ready);
+  const trouble = troubleOf(machines);
+  const seen = trouble !== undefined && trouble.key === state.problem ? (state.seen ?? 0) + 1 : 1;
+  if (trouble !== undefined && seen >= trouble.patience) return failed(trouble.error);
+  const next = machines.find((machine) => !machine.ready) ?? machines.find((machine) => !machine.upToDate);
   const detail =
-    cause?.problem.message ??
+    trouble?.sentence ??
     (next === undefined
       ? waitingFor
-      : `waiting for ${next.name}${next.zone === undefined ? '' : ` (zone ${next.zone})`}: ${next.stage}`);
+      : `waiting for ${next.name}${next.zone === undefined ? '' : ` (zone ${next.zone})`}: ${next.ready ? 'to be replaced' : next.stage}`);
   return wait(lookSeconds, {
-    ...(cause === undefined ? {} : { state: { problem: cause.problem.message, seen } }),
+    state: { begun: true, ...(trouble === undefined ? {} : { problem: trouble.key, seen }) },
     sentence: `${ready} of ${wanted} ready · ${detail}`,
-    progress: { done: ready, total: wanted, unit: 'nodes' },
+    progress: { done: Math.min(ready, wanted), total: wanted, unit: 'nodes' },
   });
+}
+
+interface Trouble {
+  readonly key: string;
+  /** Absent while it is ordinary waiting. */
+  readonly sentence?: string;
+  readonly patience: number;
+  readonly error: ReturnType<typeof registered>;
+}
+
+/** What keeps machines from coming: what a controller says, else a machine that runs and does not join. */
+function troubleOf(machines: readonly MachineView[]): Trouble | undefined {
+  const cause = rootCause(machines);
+  if (cause !== undefined) {
+    const { machine, problem } = cause;
+    return {
+      key: problem.message,
+      sentence: problem.message,
+      patience: problem.terminal ? 1 : patience,
+      error: registered(problem.code, `Machine ${machine.name}`, problem.message),
+    };
+  }
+  const outside = machines.find((machine) => machine.stage === 'joining');
+  return outside === undefined
+    ? undefined
+    : {
+        key: `joining ${outside.name}`,
+        patience: joinPatience,
+        error: registered(
+          'CAP-6005',
+          `Machine ${outside.name}`,
+          'its virtual machine runs, and no node has registered',
+        ),
+      };
+}
+
+/** Whether the controller has seen the last change of an object: its counts are stale before. */
+export function isObserved(object: KubernetesObject): boolean {
+  return (numberField(object, 'status', 'observedGeneration') ?? 0) >= (object.metadata.generation ?? 0);
+}
+
+/** While something is paused nobody brings the change about: said at once, and after a while reported as the cause. */
+export function pausedOutcome<Value extends object>(
+  objects: readonly KubernetesObject[],
+  outcome: Outcome<Value>,
+  state: ScaleState,
+): Outcome<Value> {
+  const paused = objects.find(
+    (object) =>
+      field(object, 'spec', 'paused') === true || object.metadata.annotations?.[wellKnown.paused] !== undefined,
+  );
+  if (outcome.status !== 'wait' || paused === undefined)
+    return outcome.status === 'wait' ? { ...outcome, state: { begun: true, ...outcome.state } } : outcome;
+  const key = `${paused.kind} ${paused.metadata.name} is paused`;
+  const seen = state.problem === key ? (state.seen ?? 0) + 1 : 1;
+  return seen >= patience
+    ? failed(registered('CAP-6007', `${paused.kind} ${paused.metadata.name}`, 'it is paused'))
+    : wait(lookSeconds, { state: { begun: true, problem: key, seen }, sentence: key });
 }

@@ -15,7 +15,8 @@ let world: World;
 beforeEach(async () => {
   world = await startWorld();
   world.system.create(namespaceDocument(world.plan) as never);
-  world.system.create(clusterDocument(world.plan) as never);
+  const cluster = clusterDocument(world.plan);
+  world.system.create({ ...cluster, spec: { ...(cluster['spec'] as object), paused: false } } as never);
   world.system.create(controlPlaneDocument(world.plan) as never);
 });
 afterEach(() => world.close());
@@ -74,7 +75,7 @@ describe('scaling the control plane', () => {
       { status: { nodeRef: { name: 'cp-c' }, conditions: [condition('Ready')] } },
       'status',
     );
-    world.status('controlPlane', { upToDateReplicas: 3 });
+    world.status('controlPlane', { upToDateReplicas: 3, observedGeneration: 9 });
     expect(await call()).toEqual({ status: 'done', value: { replicas: 3 }, sentence: '3 of 3 ready' });
     expect(
       world.system.get({
@@ -88,11 +89,95 @@ describe('scaling the control plane', () => {
 
   test('a machine the controller gave up on fails at once with its one root cause', async () => {
     machine('cp-a', controlPlaneLabels, { ready: true });
+    const { state } = await call();
     machine('cp-b', controlPlaneLabels, { azure: { failureReason: 'CreateError', failureMessage: quota } });
-    expect(await call()).toMatchObject({
+    expect(await call(state)).toMatchObject({
       status: 'failed',
       error: { code: 'CAP-6001', where: 'Machine cp-b', cause: expect.stringContaining('standardDSv5Family') },
     });
+  });
+
+  test('a new attempt deletes machines that the controller gave up on, so that they are made again', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    machine('cp-b', controlPlaneLabels, { azure: { failureReason: 'CreateError', failureMessage: quota } });
+    expect(await call()).toMatchObject({ status: 'wait' });
+    const reference = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine', namespace: 'demo' };
+    expect(world.system.get({ ...reference, name: 'cp-b' })).toBeUndefined();
+    expect(world.system.get({ ...reference, name: 'cp-a' })).toBeDefined();
+  });
+
+  test('a machine that runs and does not join is the end after twenty minutes of looks', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    machine('cp-b', controlPlaneLabels, { azure: { ready: true } });
+    let outcome: any = await call();
+    let looks = 1;
+    for (; looks < 200 && outcome.status === 'wait'; looks++) outcome = await call(outcome.state);
+    expect([outcome.error?.code, outcome.error?.where, looks]).toEqual(['CAP-6005', 'Machine cp-b', 120]);
+  });
+
+  test('is not ready before its controller has seen the change, nor while machines are to be replaced', async () => {
+    for (const name of ['cp-a', 'cp-b', 'cp-c']) machine(name, controlPlaneLabels, { ready: true });
+    world.status('controlPlane', { upToDateReplicas: 3, observedGeneration: 1 });
+    expect(await call()).toMatchObject({ status: 'wait', sentence: '3 of 3 ready · the control plane settles' });
+    world.system.patch(
+      { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine', namespace: 'demo', name: 'cp-b' },
+      { status: { conditions: [condition('Ready'), condition('UpToDate', 'False')] } },
+      'status',
+    );
+    expect(await call()).toMatchObject({
+      status: 'wait',
+      sentence: '2 of 3 ready · waiting for cp-b (zone 1): to be replaced',
+    });
+  });
+
+  test('another size is another template; the one nobody uses goes, the first stays, and going back finds it again', async () => {
+    for (const name of ['cp-a', 'cp-b', 'cp-c']) machine(name, controlPlaneLabels, { ready: true });
+    world.status('controlPlane', { upToDateReplicas: 3, observedGeneration: 99 });
+    const with_ = (vmSize: string): Promise<any> => {
+      const plan = { ...world.plan, controlPlane: { ...world.plan.controlPlane, vmSize } };
+      return scaleControlPlane({ client: world.client, plan });
+    };
+    const templates = () =>
+      world.system
+        .list({
+          apiVersion: 'infrastructure.cluster.x-k8s.io/v1beta1',
+          kind: 'AzureMachineTemplate',
+          namespace: 'demo',
+        })
+        .map((template: any) => [template.metadata.name, template.spec.template.spec.vmSize]);
+    const used = () =>
+      (world.system.get(ownerReferences(world.plan).controlPlane) as any).spec.machineTemplate.spec.infrastructureRef
+        .name;
+    await with_('Standard_D2s_v5');
+    expect(used()).toBe('demo-control-plane');
+    await with_('Standard_D4s_v5');
+    const second = used();
+    expect(second).toMatch(/^demo-control-plane-[a-z0-9]{8}$/);
+    await with_('Standard_D8s_v5');
+    expect(templates()).toEqual([
+      ['demo-control-plane', 'Standard_D2s_v5'],
+      [used(), 'Standard_D8s_v5'],
+    ]);
+    await with_('Standard_D2s_v5');
+    expect([used(), templates()]).toEqual(['demo-control-plane', [['demo-control-plane', 'Standard_D2s_v5']]]);
+  });
+
+  test('does not go back below a version with which a machine has joined', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    world.system.patch(
+      { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine', namespace: 'demo', name: 'cp-a' },
+      { spec: { version: 'v1.34.1' } },
+    );
+    expect(await call()).toMatchObject({ status: 'failed', error: { code: 'CAP-6008', where: 'Machine cp-a' } });
+  });
+
+  test('a pause is said at once and is the end when it stays', async () => {
+    machine('cp-a', controlPlaneLabels, { ready: true });
+    world.system.patch(ownerReferences(world.plan).cluster, { spec: { paused: true } });
+    let outcome: any = await call();
+    expect(outcome).toMatchObject({ status: 'wait', sentence: 'Cluster demo is paused' });
+    for (let look = 0; look < 40 && outcome.status === 'wait'; look++) outcome = await call(outcome.state);
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'CAP-6007', where: 'Cluster demo' } });
   });
 
   test('a problem the controller retries is shown, and is the end only when it stays', async () => {
@@ -107,8 +192,8 @@ describe('scaling the control plane', () => {
 });
 
 describe('scaling a pool in one zone', () => {
-  const call = (replicas?: number): Promise<any> => {
-    const general = world.plan.pools[0]!;
+  const call = (replicas?: number, patch: object = {}): Promise<any> => {
+    const general = { ...world.plan.pools[0]!, ...patch };
     const shard = replicas === undefined ? general.shards[0]! : { ...general.shards[0]!, replicas };
     return scaleShard({
       client: world.client,
@@ -118,6 +203,13 @@ describe('scaling a pool in one zone', () => {
       shard,
     });
   };
+  const deployment = {
+    apiVersion: 'cluster.x-k8s.io/v1beta2',
+    kind: 'MachineDeployment',
+    namespace: 'demo',
+    name: 'demo-general-1',
+  };
+  const settled = () => world.system.patch(deployment, { status: { observedGeneration: 99 } }, 'status');
 
   test('creates templates, secret, deployment and health check with their owners, and follows the machines', async () => {
     expect(await call()).toMatchObject({ status: 'wait', sentence: '0 of 2 ready · the machines of demo-general-1' });
@@ -139,6 +231,8 @@ describe('scaling a pool in one zone', () => {
     const labels = { [wellKnown.deploymentName]: 'demo-general-1' };
     machine('w1', labels, { ready: true });
     machine('w2', labels, { ready: true });
+    expect(await call()).toMatchObject({ status: 'wait', sentence: 'demo-general-1 settles' });
+    settled();
     expect(await call()).toMatchObject({ status: 'done', value: { replicas: 2 } });
     expect(await call(3)).toMatchObject({ status: 'wait', progress: { done: 2, total: 3 } });
     expect(
@@ -149,6 +243,49 @@ describe('scaling a pool in one zone', () => {
         name: 'demo-general-1',
       }),
     ).toMatchObject({ spec: { replicas: 3, template: { spec: { failureDomain: '1' } } } });
+  });
+
+  test('labels and taints are changed on the nodes and in the template, without another template', async () => {
+    await call();
+    machine('w1', { [wellKnown.deploymentName]: 'demo-general-1' }, { ready: true });
+    const node = { apiVersion: 'v1', kind: 'Node', name: 'w1' };
+    const foreign = { key: 'theirs', effect: 'NoSchedule' };
+    world.system.create({
+      ...node,
+      metadata: { name: 'w1', labels: { theirs: 'stays' } },
+      spec: { taints: [foreign] },
+    } as never);
+    const taint = { key: 'gpu', value: '', effect: 'NoSchedule' };
+    await call(undefined, { labels: { tier: 'web', team: 'a' }, taints: [taint] });
+    expect(world.system.get(node)).toMatchObject({
+      metadata: { labels: { theirs: 'stays', tier: 'web', team: 'a' } },
+      spec: { taints: [foreign, { key: 'gpu', effect: 'NoSchedule' }] },
+    });
+    await call(undefined, { labels: { tier: 'db' }, taints: [] });
+    expect((world.system.get(node) as any).metadata.labels).toEqual({ theirs: 'stays', tier: 'db' });
+    expect((world.system.get(node) as any).spec.taints).toEqual([foreign]);
+    expect(world.system.get(deployment)).toMatchObject({
+      spec: { template: { spec: { bootstrap: { configRef: { name: 'demo-general-1' } } } } },
+    });
+  });
+
+  test('another disk switches the machine template alone; the bounds of the rollout are in the deployment', async () => {
+    await call();
+    await call(undefined, {
+      osDisk: { sizeGiB: 100, storageAccountType: 'Premium_LRS' },
+      rollout: { maxSurge: '50%', maxUnavailable: 1 },
+    });
+    expect(world.system.get(deployment)).toMatchObject({
+      spec: {
+        rollout: { strategy: { rollingUpdate: { maxSurge: '50%', maxUnavailable: 1 } } },
+        template: {
+          spec: {
+            infrastructureRef: { name: expect.stringMatching(/^demo-general-1-/) },
+            bootstrap: { configRef: { name: 'demo-general-1' } },
+          },
+        },
+      },
+    });
   });
 
   test('an interruption before the deployment repeats what it needs', async () => {
