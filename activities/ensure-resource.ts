@@ -81,6 +81,6 @@ async function stepSentence(work: Work, { step }: ActivityInput): Promise<string
   const keys = new Set(plan.resources.filter((resource) => resource.step === step).map((resource) => resource.key));
   const items = (await work.store.clusters.items(work.ref.name)).filter((item) => keys.has(item.key));
   const ready = items.filter((item) => item.state === 'created' || item.state === 'exists');
-  const title = stepDefinition(step).title;
+  const title = stepDefinition(step, work.head.operation.kind).title;
   return `${title}: ${ready.length} of ${keys.size} resources`;
 }

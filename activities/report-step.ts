@@ -32,7 +32,7 @@ defineActivity(
       ...(report.error === undefined ? {} : { error: report.error }),
     };
     await store.clusters.putStep(ref.name, record);
-    const title = stepDefinition(step).title;
+    const title = stepDefinition(step, work.head.operation.kind).title;
     const sentence = report.error?.message ?? record.sentence;
     await recordEvent(store, input, `${step}/${report.state}`, {
       type: `step.${report.state}`,

@@ -62,7 +62,7 @@ async function whyLost(
     Date.parse(head.operation.startedAt ?? head.operation.recordedAt),
     ...running.map((step) => Date.parse(step.touchedAt)),
   );
-  const bounds = running.map((step) => stepDefinition(step.id).boundSeconds);
+  const bounds = running.map((step) => stepDefinition(step.id, head.operation.kind).boundSeconds);
   const bound = boundMilliseconds(Math.max(3600, ...bounds), config.timeScale);
   if (now - touched <= bound) return undefined;
   const steps = running.map((step) => step.id).join(', ');

@@ -41,6 +41,15 @@ export const seededImages: readonly SeededImage[] = [
     fragments: 8,
     metadata: { kubernetesversion: 'v1.34.1' },
   },
+  {
+    account: 'capstanimages',
+    container: 'images',
+    name: 'ubuntu-2404-v1.35.0.vhd',
+    diskSize: 30 * GiB,
+    dataSize: 2 * MiB,
+    fragments: 8,
+    metadata: { kubernetesversion: 'v1.35.0' },
+  },
 ];
 
 function checksum(footer: Buffer): number {

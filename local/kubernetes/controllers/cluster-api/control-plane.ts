@@ -263,13 +263,23 @@ function preflight({ machines: all, remote }: State, excluded?: MachineObject): 
     : `Waiting for control plane components of Machine ${unhealthy.metadata.name} to be healthy`;
 }
 
-/** Failure domain with the fewest machines, the first by name among equals; undefined in regions without zones. */
-function nextFailureDomain({ cluster, machines }: State): string | undefined {
+/**
+ * Failure domain with the fewest up-to-date machines, then with the fewest of all, then the first by name; undefined in
+ * regions without zones.
+ */
+function nextFailureDomain({ cluster, machines, outdated }: State): string | undefined {
   const domains = (cluster.status?.failureDomains ?? [])
     .filter((domain) => domain.controlPlane === true)
     .map((domain) => domain.name);
-  const load = (name: string): number => machines.filter((machine) => machine.spec?.failureDomain === name).length;
-  return domains.toSorted((left, right) => load(left) - load(right) || (left < right ? -1 : 1))[0];
+  const load = (name: string, among: readonly MachineObject[]): number =>
+    among.filter((machine) => machine.spec?.failureDomain === name).length;
+  const fresh = machines.filter(
+    (machine) => !outdated.has(machine.metadata.name) && machine.metadata.deletionTimestamp === undefined,
+  );
+  return domains.toSorted(
+    (left, right) =>
+      load(left, fresh) - load(right, fresh) || load(left, machines) - load(right, machines) || (left < right ? -1 : 1),
+  )[0];
 }
 
 function scaleUp(state: State, command: 'init' | 'join'): Action {
@@ -304,15 +314,16 @@ function scaleUp(state: State, command: 'init' | 'join'): Action {
   return { requeueAfter: PREFLIGHT_SECONDS };
 }
 
-/** Machines that never joined or are not healthy first; then the oldest of the fullest failure domain. */
+/** Machines that never joined or are not healthy first; then the oldest of the domain with most candidates. */
 function victimOf({ machines }: State, candidates: readonly MachineObject[]): MachineObject | undefined {
-  const load = (machine: MachineObject): number =>
-    machines.filter((other) => other.spec?.failureDomain === machine.spec?.failureDomain).length;
+  const load = (machine: MachineObject, among: readonly MachineObject[]): number =>
+    among.filter((other) => other.spec?.failureDomain === machine.spec?.failureDomain).length;
   const healthy = (machine: MachineObject): number => Number(isTrue(machine.status?.conditions, 'NodeReady'));
   return candidates.toSorted(
     (left, right) =>
       healthy(left) - healthy(right) ||
-      load(right) - load(left) ||
+      load(right, candidates) - load(left, candidates) ||
+      load(right, machines) - load(left, machines) ||
       (left.metadata.creationTimestamp ?? '').localeCompare(right.metadata.creationTimestamp ?? ''),
   )[0];
 }
