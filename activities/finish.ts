@@ -4,6 +4,7 @@ import { done } from '#domain/outcome.ts';
 import type { ClusterHead, Phase } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
+import { gone, nextInQueue, reportTurns, type Turn } from './queue.ts';
 import { changeHead } from './record.ts';
 
 /** Ends the operation in the record. The record is the only judge: nothing of this operation is written afterwards. */
@@ -38,9 +39,14 @@ defineActivity(
     await work.store.clusters.putOperation(name, ended(work.head).operation);
     // Somebody asked for a deletion while this ran: it is recorded in the same write, and the sweep timer starts it.
     const follow = cancel === 'delete' && kind !== 'delete';
-    await changeHead(work, (head) =>
-      follow ? deleteHead(ended(head), `after-${head.operation.id}`, endedAt) : ended(head),
-    );
+    const turns: Turn[] = [];
+    await changeHead(work, async (head) => {
+      turns.splice(0);
+      if (follow) return deleteHead(ended(head), `after-${head.operation.id}`, endedAt);
+      return kind === 'delete' ? ended(head) : nextInQueue(work, ended(head), endedAt, turns);
+    });
+    const dropped = follow || kind === 'delete' ? (work.head.queue ?? []) : [];
+    await reportTurns(work, input, [...turns, ...dropped.map(({ requestId }) => ({ requestId, error: gone(name) }))]);
     return done({});
   },
   { evenWhenCancelled: true },

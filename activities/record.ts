@@ -7,13 +7,13 @@ import type { Work } from './runtime.ts';
 /** Changes the head of the running operation; gives up silently when another operation has taken over. */
 export async function changeHead(
   work: Work,
-  change: (head: ClusterHead) => ClusterHead,
+  change: (head: ClusterHead) => ClusterHead | Promise<ClusterHead>,
 ): Promise<ClusterHead | undefined> {
   for (let attempt = 0; attempt < 10; attempt++) {
     const row = await work.store.clusters.head(work.ref.name);
     if (row === undefined || row.value.uid !== work.ref.uid || row.value.operation.id !== work.ref.operationId)
       return undefined;
-    const changed = { ...change(row.value), updatedAt: new Date().toISOString() };
+    const changed = { ...(await change(row.value)), updatedAt: new Date().toISOString() };
     if (await work.store.clusters.replaceHead(changed, row.etag)) return changed;
   }
   throw new Error(`the record of cluster ${work.ref.name} is changed by others all the time`);

@@ -10,7 +10,7 @@ defineActivity('scaleControlPlane', async (work, input) => {
   const { scaleControlPlane } = await import('#kubernetes/scale/control-plane.ts');
   const { ensureViewerAccess } = await import('#kubernetes/scale/access.ts');
   const plan = await planAsBuilt(work);
-  return withCluster(work, async ({ client }) => {
+  return withCluster(work, async ({ client, keys }) => {
     const access = await ensureViewerAccess(client);
     if (access.status !== 'done') return access;
     const after = await rolloutAfter(work);
@@ -19,6 +19,10 @@ defineActivity('scaleControlPlane', async (work, input) => {
       input.state,
     );
     await observeNodes(work, client, true);
+    if (outcome.status === 'done' && work.head.operation.kind === 'renew') {
+      const { renewKubeconfig } = await import('#kubernetes/scale/kubeconfig.ts');
+      await renewKubeconfig({ client, plan }, keys.certificateAuthority, Date.now());
+    }
     return outcome.status === 'done'
       ? done({}, `${plan.controlPlane.replicas} of ${plan.controlPlane.replicas} ready`)
       : outcome;

@@ -36,6 +36,7 @@ const settings = z
     CAPSTAN_SUBNET_ID: subnetId.optional(),
     CAPSTAN_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
     CAPSTAN_INSTANCES: z.coerce.number().int().min(1).max(1000).default(1),
+    CAPSTAN_CHECK_SCHEDULE: z.string().default('0 */15 * * * *'),
     CAPSTAN_SWEEP_GRACE_SECONDS: z.coerce.number().min(0).default(30),
     WEBSITE_INSTANCE_ID: z.string().optional(),
     WEBSITE_AUTH_ENABLED: z.string().optional(),

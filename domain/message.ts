@@ -10,6 +10,11 @@ const requestId = z
   .max(128)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks');
 
+const onConflict = z
+  .enum(['queue', 'refuse'])
+  .optional()
+  .describe('While another operation runs on the cluster: wait for it, or be refused (the default).');
+
 const common = {
   schemaVersion: z.literal('1'),
   requestId,
@@ -17,10 +22,11 @@ const common = {
 
 /** A request on the queue `cluster-requests` (architecture.md §4). */
 export const queueMessage = z.union([
-  z.strictObject({ ...common, operation: z.literal('apply'), cluster: z.record(z.string(), z.unknown()) }),
+  z.strictObject({ ...common, operation: z.literal('apply'), onConflict, cluster: z.record(z.string(), z.unknown()) }),
   z.strictObject({
     ...common,
     operation: z.literal('apply'),
+    onConflict,
     clusterBlob: z.strictObject({
       name: z.string().min(1).max(1024),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hexadecimal'),

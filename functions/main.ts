@@ -2,6 +2,8 @@
 import { app } from '@azure/functions';
 import '#activities/register.ts';
 import '#orchestrators/register.ts';
+import './check-clusters.ts';
+import './cluster-action.ts';
 import './cluster-apply.ts';
 import './cluster-bundle.ts';
 import './cluster-delete.ts';

@@ -37,7 +37,7 @@ export const operations: readonly Operation[] = [
     path: '/api/clusters/{name}',
     summary: 'Apply a cluster document (YAML or JSON).',
     status: 202,
-    parameters: [requestId],
+    parameters: [requestId, query('onConflict', 'queue or refuse (the default) while another operation runs')],
     body: 'Cluster',
   },
   { method: 'get', path: '/api/clusters/{name}', summary: 'The status document.', status: 200 },
@@ -54,6 +54,14 @@ export const operations: readonly Operation[] = [
     summary: 'What an apply would do; nothing is written.',
     status: 200,
     body: 'Cluster',
+  },
+  {
+    method: 'post',
+    path: '/api/clusters/{name}/actions/{action}',
+    summary:
+      'reconcile: compare record, Azure and cluster now. renew-certificates: replace the control plane for new ones.',
+    status: 200,
+    parameters: [requestId],
   },
   {
     method: 'get',

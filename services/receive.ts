@@ -43,7 +43,7 @@ export async function receiveMessage(dependencies: ServiceDependencies, delivere
     const known = 'clusterBlob' in message ? await settled(dependencies, message.requestId) : undefined;
     return known ?? reject(dependencies, delivered, message.requestId, parsed.error);
   }
-  const record = await applyCluster(dependencies, message.requestId, parsed.document);
+  const record = await applyCluster(dependencies, message.requestId, parsed.document, message.onConflict);
   // A SAS is kept in Key Vault alone, so a request blob that holds one does not outlive its request.
   if ('clusterBlob' in message && sealSource(parsed.document).source !== undefined)
     await dependencies.store.documents.deleteRequest(message.clusterBlob.name);

@@ -50,7 +50,11 @@ export function statusDocument(
       phase: head.phase,
       generation: head.generation,
       observedGeneration: head.observedGeneration,
-      conditions: conditionsOf(head),
+      conditions: conditionsOf(head, rows.check),
+      ...checkView(rows),
+      ...(head.queue === undefined
+        ? {}
+        : { queue: head.queue.map(({ requestId, queuedAt }) => ({ requestId, queuedAt })) }),
       operation: operationView(head, plan, timeScale),
       ...(head.operation.error === undefined ? {} : { error: explained(head.operation.error) }),
       steps: stepsOf(head.operation.kind).map((step) =>
@@ -74,6 +78,13 @@ export function statusDocument(
       versions: { kubernetes: document.spec.kubernetes.version },
     },
   };
+}
+
+/** Certificates and findings of the last look, where there was one. */
+function checkView({ check }: ClusterRows): object {
+  if (check === undefined) return {};
+  const { checkedAt, findings, certificates, more } = check;
+  return { certificates, check: { checkedAt, findings, ...(more === undefined ? {} : { more }) } };
 }
 
 /** Steps of a provision are continued by the next one; other operations begin anew. */

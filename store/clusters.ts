@@ -1,3 +1,4 @@
+import type { CheckReport } from '#domain/check/types.ts';
 import type { ClusterHead, InventoryItem, Operation, StepRecord } from '#domain/record.ts';
 import type { StorageClients } from './clients.ts';
 import { deleteRow, insertRow, putRow, queryRows, readRow, replaceRow, type Row } from './table.ts';
@@ -7,6 +8,8 @@ export interface ClusterRows {
   readonly head: ClusterHead;
   readonly steps: readonly StepRecord[];
   readonly items: readonly InventoryItem[];
+  /** What the last look at the running cluster found. */
+  readonly check?: CheckReport;
 }
 
 /** The table `clusters`: partition = cluster; rows `head`, `step:*`, `item:*` (architecture.md §3). */
@@ -25,6 +28,8 @@ export interface ClusterTable {
   /** An operation of the cluster, also an earlier one. */
   operation(name: string, id: string): Promise<Operation | undefined>;
   putOperation(name: string, operation: Operation): Promise<void>;
+  check(name: string): Promise<CheckReport | undefined>;
+  putCheck(name: string, report: CheckReport): Promise<void>;
   /** Removes steps and inventory of an earlier life under the same name. */
   clear(name: string): Promise<void>;
 }
@@ -53,12 +58,14 @@ export function createClusterTable(clients: StorageClients): ClusterTable {
       let head: ClusterHead | undefined;
       const steps: StepRecord[] = [];
       const found: InventoryItem[] = [];
+      let check: CheckReport | undefined;
       for await (const row of queryRows<unknown>(await table(), `PartitionKey eq '${name}'`)) {
         if (row.row === 'head') head = row.value as ClusterHead;
         else if (row.row.startsWith('step:')) steps.push(row.value as StepRecord);
         else if (row.row.startsWith('item:')) found.push(row.value as InventoryItem);
+        else if (row.row === 'check') check = row.value as CheckReport;
       }
-      return head === undefined ? undefined : { head, steps, items: found };
+      return head === undefined ? undefined : { head, steps, items: found, ...(check === undefined ? {} : { check }) };
     },
     step: async (name, id) => (await readRow<StepRecord>(await table(), name, rowName('step', id)))?.value,
     putStep: async (name, step) => putRow(await table(), name, rowName('step', step.id), step),
@@ -67,7 +74,10 @@ export function createClusterTable(clients: StorageClients): ClusterTable {
     putItem: async (name, item) => putRow(await table(), name, rowName('item', item.key), item),
     operation: async (name, id) => (await readRow<Operation>(await table(), name, `op:${id}`))?.value,
     putOperation: async (name, operation) => putRow(await table(), name, `op:${operation.id}`, operation),
+    check: async (name) => (await readRow<CheckReport>(await table(), name, 'check'))?.value,
+    putCheck: async (name, report) => putRow(await table(), name, 'check', report),
     async clear(name) {
+      await deleteRow(await table(), name, 'check');
       for await (const row of partition(name, 'item:', 'item;')) await deleteRow(await table(), name, row.row);
       for await (const row of partition(name, 'step:', 'step;')) await deleteRow(await table(), name, row.row);
     },

@@ -10,7 +10,7 @@ import { failed } from '#domain/outcome.ts';
 import type { Wait } from '#domain/outcome.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import { errorOutcome, registered } from '../client/errors.ts';
-import { createKubeconfig } from '../pki/kubeconfig.ts';
+import { controllerKubeconfigSeconds, createKubeconfig } from '../pki/kubeconfig.ts';
 import type { PivotContext } from './context.ts';
 import { withEntry } from './journal.ts';
 import type { JournalState } from './journal.ts';
@@ -22,9 +22,6 @@ export type PhaseResult =
   | { readonly status: 'failed'; readonly error: CapstanError };
 
 const codes = { refused: 'CAP-5101', conflict: 'CAP-5102' } as const;
-
-/** The kubeconfig of the controllers; Cluster API renews it before it ends. */
-const kubeconfigSeconds = 365 * 24 * 3600;
 
 /** The documents of the hand-over. The kubeconfig is still empty: it is made when its secret is. */
 export function bundleOf(context: PivotContext): readonly KubernetesObject[] {
@@ -112,7 +109,7 @@ async function completeDocument(context: PivotContext, document: KubernetesObjec
     host: plan.network.api.host,
     authority: keys.certificateAuthority,
     now: context.now(),
-    validForSeconds: kubeconfigSeconds,
+    validForSeconds: controllerKubeconfigSeconds,
   });
   return kubeconfigSecret(plan, kubeconfig);
 }

@@ -21,6 +21,9 @@ export interface KubeconfigInput {
   readonly proxyUrl?: string;
 }
 
+/** Wall-clock seconds the controllers' own kubeconfig is valid: a year, as kubeadm's certificates. */
+export const controllerKubeconfigSeconds = 365 * 24 * 3600;
+
 /** Group of read-only kubeconfigs; the hand-over binds it to the ClusterRole `view`. */
 export const viewerGroup = 'capstan:viewers';
 

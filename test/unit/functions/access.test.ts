@@ -45,6 +45,8 @@ describe('the functions of the app', () => {
         .map((entry) => entry.name)
         .toSorted(),
     ).toEqual([
+      'checkClusters',
+      'clusterAction',
       'clusterApply',
       'clusterBundle',
       'clusterDelete',
