@@ -5,7 +5,9 @@ import { createHttpsTransport } from '#kubernetes/client/https-transport.ts';
 import type { Stack } from './stack.ts';
 
 interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string } }[];
+  readonly clusters: readonly {
+    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
+  }[];
   readonly users: readonly {
     readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string };
   }[];
@@ -21,7 +23,10 @@ export async function clusterClient(stack: Stack, name: string): Promise<Kuberne
     createHttpsTransport({
       host: new URL(server).hostname,
       certificateAuthority: decode(authority),
-      client: { certificate: decode(user['client-certificate-data']), key: new Secret(decode(user['client-key-data'])) },
+      client: {
+        certificate: decode(user['client-certificate-data']),
+        key: new Secret(decode(user['client-key-data'])),
+      },
       proxyUrl: stack.gatewayUrl,
     }),
   );

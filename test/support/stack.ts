@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
@@ -74,6 +75,10 @@ export interface Stack {
   >;
   requests(): Promise<readonly SimulatedRequest[]>;
   fault(order: object): Promise<void>;
+  /** One call to the simulated Azure Resource Manager, as an operator with `az` would make it. @returns the status */
+  arm(method: string, id: string): Promise<number>;
+  /** Takes every fault rule back. */
+  noFaults(): Promise<void>;
   unmodelled(): Promise<readonly unknown[]>;
   killHost(): Promise<void>;
   /** Starts the host again; `settings` replace those it had. */
@@ -227,6 +232,26 @@ export async function startStack(options: { scale?: number; settings?: Record<st
         body: JSON.stringify(order),
       });
       if (!answer.ok) throw new Error(`the simulator refuses the order: ${await answer.text()}`);
+    },
+    async arm(method, id) {
+      const query = 'api-version=2019-08-01&resource=https%3A%2F%2Fmanagement.azure.com%2F';
+      const client = 'client_id=33333333-3333-4333-8333-333333333333';
+      const token = await fetch(`${gatewayUrl}/msi/token?${query}&${client}`, {
+        headers: { 'x-identity-header': 'local' },
+      });
+      const { access_token: bearer } = (await token.json()) as { access_token: string };
+      const headers = { host: 'management.azure.com', authorization: `Bearer ${bearer}`, 'content-length': '0' };
+      return new Promise((resolve, reject) => {
+        httpRequest(`${gatewayUrl}${id}?api-version=2024-07-01`, { method, headers }, (answer) => {
+          answer.resume();
+          answer.once('end', () => resolve(answer.statusCode ?? 0));
+        })
+          .once('error', reject)
+          .end();
+      });
+    },
+    async noFaults() {
+      await fetch(`${gatewayUrl}/_simulator/faults`, { method: 'DELETE' });
     },
     unmodelled: async () => (await door('unmodelled')) as [],
     killHost: async () => stopChild(host, 'SIGKILL'),

@@ -21,9 +21,7 @@ interface Changeable {
   };
 }
 let stack: Stack;
-const document = parse(
-  readFileSync(new URL('../../../samples/cluster.yaml', import.meta.url), 'utf8'),
-) as Changeable;
+const document = parse(readFileSync(new URL('../../../samples/cluster.yaml', import.meta.url), 'utf8')) as Changeable;
 
 beforeAll(async () => {
   stack = await startStack({ scale: 600 });
@@ -56,7 +54,11 @@ const versions = async () => {
   const client = await clusterClient(stack, 'demo');
   const nodes = await client.list({ apiVersion: 'v1', kind: 'Node' });
   client.close();
-  return [...new Set(nodes.map((node) => (node['status'] as { nodeInfo: { kubeletVersion: string } }).nodeInfo.kubeletVersion))];
+  return [
+    ...new Set(
+      nodes.map((node) => (node['status'] as { nodeInfo: { kubeletVersion: string } }).nodeInfo.kubeletVersion),
+    ),
+  ];
 };
 const to = (version: string) => {
   document.spec.kubernetes.version = version;
@@ -80,7 +82,9 @@ describe('the later life of the sample cluster', () => {
     to('v1.35.0');
     const seen = await apply();
     expect(await versions()).toEqual(['v1.35.0']);
-    expect([1, 2, 3].map((zone) => seen.status.nodes.filter((node) => node.zone === String(zone)).length)).toEqual([3, 3, 2]);
+    expect([1, 2, 3].map((zone) => seen.status.nodes.filter((node) => node.zone === String(zone)).length)).toEqual([
+      3, 3, 2,
+    ]);
     const images = (await stack.resources()).filter((resource) => /images\/ubuntu/.test(resource.id));
     expect(images.map((image) => image.id.split('/').at(-1))).toEqual([expect.stringContaining('v1.35.0')]);
   }, 300_000);
@@ -156,7 +160,8 @@ describe('the later life of the sample cluster', () => {
       /(virtualMachines|virtualNetworks|networkInterfaces|loadBalancers)\/demo-/.test(resource.id),
     );
     expect(ours.length).toBeGreaterThan(5);
-    for (const { id, tags } of ours) expect([id, tags?.['owner'], tags?.['department']]).toEqual([id, 'team-a', undefined]);
+    for (const { id, tags } of ours)
+      expect([id, tags?.['owner'], tags?.['department']]).toEqual([id, 'team-a', undefined]);
   }, 100_000);
 
   it('closes the API server to all but the named callers, and gives every node another SSH key', async () => {
