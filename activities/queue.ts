@@ -40,7 +40,7 @@ export async function nextInQueue(work: Work, head: ClusterHead, now: string, tu
 /** Why a queued request cannot have its turn any more. */
 export function gone(name: string): CapstanError {
   return {
-    code: 'CAP-1022',
+    code: 'CAP-1024',
     message: `Cluster ${name} was deleted before the request had its turn`,
     remedy: 'Send it again under a new requestId to build the cluster anew.',
   };

@@ -38,7 +38,7 @@ const rules: readonly (readonly [RegExp, Judge])[] = [
   [/^spec\.kubernetes\.version$/, version],
   [/^spec\.sshKeys$/, rollout(...every)],
   [/^spec\.nodes\./, rollout(...every)],
-  [/^spec\.proxy/, rollout(...every, 'addOns')],
+  [/^spec\.(proxy|trustedCa)/, rollout(...every, 'addOns')],
   [/^spec\.gateway$/, refuse('the gateway decides about the network that the machines stand in')],
   [/^spec\.image\./, rollout('image', ...every)],
   [/^spec\.storage\.authentication$/, inPlace('record')],
@@ -88,7 +88,7 @@ function version({ from, to }: RawChange): Effect {
       effect: 'refused',
       parts: [],
       reason: `the next step from ${String(from)} is v1.${oldMinor + 1}: one minor version at a time`,
-      code: 'CAP-1021',
+      code: 'CAP-1023',
     };
   return { effect: 'rollout', parts: every, reason: 'the control plane goes first, then the pools' };
 }

@@ -98,7 +98,7 @@ describe('what an apply comes to', () => {
     const jump = sampleDocument({ kubernetes: { version: 'v1.35.0' } });
     expect(decideApply(application('r2', jump), head(), document)).toMatchObject({
       kind: 'refuse',
-      error: { code: 'CAP-1021' },
+      error: { code: 'CAP-1023' },
     });
   });
 

@@ -40,7 +40,7 @@ describe('the difference of two documents', () => {
     [
       'two minors',
       changed({ kubernetes: { version: 'v1.35.0' } }),
-      [['spec.kubernetes.version', 'refused', 'CAP-1021']],
+      [['spec.kubernetes.version', 'refused', 'CAP-1023']],
     ],
     ['older', changed({ kubernetes: { version: 'v1.33.3' } }), [['spec.kubernetes.version', 'refused', 'CAP-1008']]],
     ['image', changed({ image: { vhd: 'https://x.example/i/b.vhd' } }), [['spec.image.vhd', 'rollout']]],
