@@ -20,18 +20,14 @@ app.http('clusterAction', {
     requireOperator(request, application().config.platformAuthentication);
     const name = nameInRoute(request);
     const dependencies = dependenciesOf(context);
-    switch (request.params['action']) {
-      case 'reconcile':
-        return json(200, await checkCluster(dependencies, name));
-      case 'renew-certificates': {
-        const requestId = request.headers.get('x-request-id') ?? randomUUID();
-        const record = await startAction(dependencies, requestId, name, 'renew');
-        return record.error === undefined
-          ? json(202, record, { location: `/api/operations/${record.operationId ?? ''}` })
-          : problem(record.error);
-      }
-      default:
-        return notFound(`action ${request.params['action'] ?? ''}: there are reconcile and renew-certificates`);
-    }
+    const { action = '' } = request.params;
+    if (action === 'reconcile') return json(200, await checkCluster(dependencies, name));
+    if (action !== 'renew-certificates')
+      return notFound(`action ${action}: there are reconcile and renew-certificates`);
+    const requestId = request.headers.get('x-request-id') ?? randomUUID();
+    const record = await startAction(dependencies, requestId, name, 'renew');
+    return record.error === undefined
+      ? json(202, record, { location: `/api/operations/${record.operationId ?? ''}` })
+      : problem(record.error);
   }),
 });

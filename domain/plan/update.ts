@@ -111,27 +111,21 @@ function count(value: number | string, replicas: number, round: (share: number) 
 }
 
 function seconds(step: StepId, changes: readonly Change[], plan: ClusterPlan, controlPlaneRolls: boolean): number {
-  switch (step) {
-    case 'controlPlaneScale':
-      return controlPlaneRolls
-        ? plan.controlPlane.replicas * secondsPerReplacement
-        : plan.controlPlane.replicas === 1
-          ? 60
-          : secondsPerJoin;
-    case 'workerPools':
-      return Math.max(30, ...plan.pools.map((pool) => poolSeconds(changes, pool)));
-    case 'removals':
-      return 120;
-    case 'tags':
-      return 60;
-    case 'clusterSettings':
-      return 10;
-    case 'finish':
-      return 2;
-    default:
-      return stepSeconds(plan, step);
+  if (step === 'controlPlaneScale') {
+    if (controlPlaneRolls) return plan.controlPlane.replicas * secondsPerReplacement;
+    return plan.controlPlane.replicas === 1 ? 60 : secondsPerJoin;
   }
+  if (step === 'workerPools') return Math.max(30, ...plan.pools.map((pool) => poolSeconds(changes, pool)));
+  return fixedSeconds[step] ?? stepSeconds(plan, step);
 }
+
+/** Steps whose duration does not depend on the plan. */
+const fixedSeconds: Readonly<Partial<Record<StepId, number>>> = {
+  removals: 120,
+  tags: 60,
+  clusterSettings: 10,
+  finish: 2,
+};
 
 /** The parts of a pool go side by side; within one, as many machines at once as surge and unavailability allow. */
 function poolSeconds(changes: readonly Change[], pool: PlannedPool): number {

@@ -156,7 +156,7 @@ describe('a cluster without Capstan', () => {
   }, 120_000);
 
   it('says since when its API server does not answer, and that nobody heals it', async () => {
-    const [machine] = (await stack.resources()).filter((resource) =>
+    const machine = (await stack.resources()).find((resource) =>
       /virtualMachines\/demo-control-plane[^/]*$/.test(resource.id),
     );
     await stack.arm('POST', `${machine?.id ?? ''}/deallocate`);

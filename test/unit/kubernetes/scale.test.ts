@@ -254,7 +254,7 @@ describe('scaling a pool in one zone', () => {
       ...node,
       metadata: { name: 'w1', labels: { theirs: 'stays' } },
       spec: { taints: [foreign] },
-    } as never);
+    });
     const taint = { key: 'gpu', value: '', effect: 'NoSchedule' };
     await call(undefined, { labels: { tier: 'web', team: 'a' }, taints: [taint] });
     expect(world.system.get(node)).toMatchObject({
