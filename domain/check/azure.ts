@@ -43,7 +43,9 @@ export function compareAzure(
         repairable: true,
       }),
     );
-  const untagged = found.flatMap(({ id, tags }): Finding[] => {
+  // Role assignments have no tags.
+  const untagged = found.flatMap(({ id, kind, tags }): Finding[] => {
+    if (kind === 'roleAssignment') return [];
     const wrong = Object.entries(plan.tags).filter(([key, value]) => tags[key] !== value);
     return wrong.length === 0
       ? []

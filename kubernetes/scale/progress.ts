@@ -11,9 +11,11 @@ import type { MachineView } from './machines.ts';
 export interface ScaleState {
   /** The documents have been applied. */
   readonly begun?: boolean;
-  /** The problem that was seen last and how often in a row. */
+  /** The problem that was seen last, and at how many looks since the last machine became ready. */
   readonly problem?: string;
   readonly seen?: number;
+  /** Machines that were ready then. */
+  readonly ready?: number;
 }
 
 /** Azure seconds between two looks. */
@@ -41,8 +43,11 @@ export function machineOutcome<Value extends object>(
     return done(value, `${ready} of ${wanted} ready`);
   }
   const trouble = troubleOf(machines);
-  const seen = trouble !== undefined && trouble.key === state.problem ? (state.seen ?? 0) + 1 : 1;
+  const stuck = state.ready === undefined || state.ready === ready;
+  const seen = trouble !== undefined && stuck && trouble.key === state.problem ? (state.seen ?? 0) + 1 : 1;
   if (trouble !== undefined && seen >= trouble.patience) return failed(trouble.error);
+  // A machine that its health check replaces has no problem for a moment: that is no progress.
+  const kept = stuck && state.problem !== undefined ? { problem: state.problem, seen: state.seen ?? 1 } : {};
   const next = machines.find((machine) => !machine.ready) ?? machines.find((machine) => !machine.upToDate);
   const detail =
     trouble?.sentence ??
@@ -50,7 +55,7 @@ export function machineOutcome<Value extends object>(
       ? waitingFor
       : `waiting for ${next.name}${next.zone === undefined ? '' : ` (zone ${next.zone})`}: ${next.ready ? 'to be replaced' : next.stage}`);
   return wait(lookSeconds, {
-    state: { begun: true, ...(trouble === undefined ? {} : { problem: trouble.key, seen }) },
+    state: { begun: true, ready, ...(trouble === undefined ? kept : { problem: trouble.key, seen }) },
     sentence: `${ready} of ${wanted} ready · ${detail}`,
     progress: { done: Math.min(ready, wanted), total: wanted, unit: 'nodes' },
   });
@@ -80,7 +85,7 @@ function troubleOf(machines: readonly MachineView[]): Trouble | undefined {
   return outside === undefined
     ? undefined
     : {
-        key: `joining ${outside.name}`,
+        key: 'joining',
         patience: joinPatience,
         error: registered(
           'CAP-6005',

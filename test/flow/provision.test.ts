@@ -10,6 +10,7 @@ import { ownedTag } from '#domain/names/tags.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import type { PlanAnswer } from '#services/plan.ts';
 import { armAs } from '../support/arm.ts';
+import { clusterApi, clusterClient } from '../support/cluster-client.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
 /**
@@ -208,22 +209,35 @@ describe('the sample cluster', () => {
     expect(events.filter((event) => event.type === 'resource.created').length).toBeGreaterThan(10);
   });
 
-  it('scales with a second apply of other replica counts, and refuses every other change by name', async () => {
+  it('changes with a second apply, in place where it can, and refuses by name what is chosen once', async () => {
     const changed = structuredClone(sample) as unknown as {
-      spec: { workerPools: { replicas: number }[]; controlPlane: { vmSize: string } };
+      spec: { workerPools: { replicas: number; labels?: object }[]; azure: { location: string } };
     };
-    changed.spec.controlPlane.vmSize = 'Standard_D4s_v5';
+    changed.spec.azure.location = 'northeurope';
     const refused = await stack.request('PUT', '/api/clusters/demo', JSON.stringify(changed));
     expect(refused.status).toBe(422);
-    expect(JSON.parse(refused.text)).toMatchObject({ code: 'CAP-1010', where: 'spec.controlPlane.vmSize' });
-    changed.spec.controlPlane.vmSize = 'Standard_D2s_v5';
+    expect(JSON.parse(refused.text)).toMatchObject({ code: 'CAP-1010', where: 'spec.azure.location' });
+    changed.spec.azure.location = 'westeurope';
     changed.spec.workerPools[0]!.replicas = 7;
+    changed.spec.workerPools[0]!.labels = { tier: 'web' };
     const accepted = await stack.request('PUT', '/api/clusters/demo', JSON.stringify(changed));
     expect(accepted.status).toBe(202);
     expect(accepted.headers.get('location')).toMatch(/^\/api\/operations\/demo-/);
     const { status } = await stack.settled('demo');
     expect([status.phase, status.observedGeneration]).toEqual(['Ready', 2]);
     expect(status.nodes.filter((node) => node.role === 'worker' && node.ready)).toHaveLength(7);
+  });
+
+  it('looks at itself: nothing differs, and what kubectl changes is found', async () => {
+    const look = async () =>
+      JSON.parse((await stack.request('POST', '/api/clusters/demo/actions/reconcile')).text) as { findings: object[] };
+    expect((await look()).findings).toEqual([]);
+    const client = await clusterClient(stack, 'demo');
+    await client.mergePatch(clusterApi('MachineHealthCheck', 'demo-general-1'), {
+      spec: { checks: { nodeStartupTimeoutSeconds: 999 } },
+    });
+    client.close();
+    expect((await look()).findings).toMatchObject([{ kind: 'drift', repairable: true }]);
   });
 
   it('keeps every orchestration small: at most 500 events and 256 KiB of history', async () => {
