@@ -96,6 +96,8 @@ export function checkDiscovery(cluster: Cluster, plan: JoinPlan): { problem: str
   }
   const tokenId = plan.token.split('.')[0] ?? '';
   const client = cluster.api.client('system:bootstrap:discovery', ['system:masters']);
+  const info = client.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-public', name: 'cluster-info' });
+  if (info === undefined) return { problem: 'configmaps "cluster-info" not found' };
   const secret = client.get({
     apiVersion: 'v1',
     kind: 'Secret',
