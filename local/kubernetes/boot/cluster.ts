@@ -81,18 +81,26 @@ function servedVersion(members: ReadonlyMap<string, Member>, first: string): str
   return versions.toSorted((left, right) => left.localeCompare(right, 'en', { numeric: true }))[0] ?? first;
 }
 
-/** Opens a cluster's store and prepares its controllers; they run while at least one control-plane machine runs. */
-export function openCluster(options: ClusterOptions): Cluster {
-  const { record, azure } = options;
-  const file = join(options.directory, `${record.key}.sqlite`);
-  const members = new Map<string, Member>();
-  const api = options.createApi({
+function openApi(
+  { createApi, record, azure }: ClusterOptions,
+  file: string,
+  members: ReadonlyMap<string, Member>,
+): SimulatedApi {
+  return createApi({
     file,
     get kubernetesVersion() {
       return servedVersion(members, record.version);
     },
     now: () => azure.clock.now(),
   });
+}
+
+/** Opens a cluster's store and prepares its controllers; they run while at least one control-plane machine runs. */
+export function openCluster(options: ClusterOptions): Cluster {
+  const { record, azure } = options;
+  const file = join(options.directory, `${record.key}.sqlite`);
+  const members = new Map<string, Member>();
+  const api = openApi(options, file, members);
   const kubelet = (): ApiClient =>
     api.client('system:node:simulator', ['system:masters', 'system:nodes', 'system:authenticated']);
   let manager: ControllerManager | undefined;
