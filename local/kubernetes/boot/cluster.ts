@@ -81,7 +81,11 @@ function servedVersion(members: ReadonlyMap<string, Member>, first: string): str
   return versions.toSorted((left, right) => left.localeCompare(right, 'en', { numeric: true }))[0] ?? first;
 }
 
-function openApi({ createApi, record, azure }: ClusterOptions, file: string, members: ReadonlyMap<string, Member>) {
+function openApi(
+  { createApi, record, azure }: ClusterOptions,
+  file: string,
+  members: ReadonlyMap<string, Member>,
+): SimulatedApi {
   return createApi({
     file,
     get kubernetesVersion() {
