@@ -119,13 +119,10 @@ describe('apply', () => {
     await receiveMessage(dependencies, message('scale', 's1'));
     await finish('scale');
     expect(
-      await receiveMessage(
-        dependencies,
-        message('scale', 's2', { controlPlane: { replicas: 3, vmSize: 'Standard_D8s_v5' } }),
-      ),
+      await receiveMessage(dependencies, message('scale', 's2', { network: { podCidr: '100.64.0.0/16' } })),
     ).toMatchObject({
       outcome: 'refused',
-      error: { code: 'CAP-1010', where: 'spec.controlPlane.vmSize' },
+      error: { code: 'CAP-1010', where: 'spec.network.podCidr' },
     });
     expect(
       await receiveMessage(
