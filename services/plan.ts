@@ -8,6 +8,7 @@ import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { sealSource } from '#domain/storage/sealed-source.ts';
 import { provisionSteps } from '#domain/steps.ts';
+import type { ClusterHead } from '#domain/record.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
 import { withGateway } from './gateways.ts';
@@ -65,14 +66,15 @@ export async function planDocument(config: Config, store: Store, sent: ClusterDo
   const checked = await client.preflight(plan, facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;
+  const rows = report.resources.filter((row) => !isReplaced(row, head));
   const update = await planUpdate(store, head, sealed, facts);
   return {
     cluster: name,
     ok: report.ok && (update?.refused ?? 0) === 0,
     sentence: update?.sentence ?? report.sentence,
     checks: report.checks,
-    resources: uid === noUid ? report.resources.map((row) => withOpenName(row, plan)) : report.resources,
-    create: report.create,
+    resources: uid === noUid ? report.resources.map((row) => withOpenName(row, plan)) : rows,
+    create: report.create - (report.resources.length - rows.length),
     change: report.change,
     exists: report.exists,
     armCalls: report.armCalls,
@@ -102,6 +104,12 @@ function unplanned(cluster: string, checks: PreflightReport['checks']): PlanAnsw
     criticalPathSeconds: 0,
     criticalPath: [],
   };
+}
+
+/** The first machine of a cluster that was Ready is its controllers': once they have replaced it, nobody makes it again. */
+function isReplaced({ key, action }: PreflightReport['resources'][number], head: ClusterHead | undefined): boolean {
+  const ofFirstMachine = ['virtualMachine', 'networkInterface', 'inboundNatRule'].includes(key);
+  return ofFirstMachine && action === '+' && (head?.observedGeneration ?? 0) > 0 && head?.phase !== 'Deleted';
 }
 
 /** The first machine is named after an identity that the cluster gets with its first apply. */

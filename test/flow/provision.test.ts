@@ -104,7 +104,7 @@ describe('the sample cluster', () => {
 
   it('is planned again without a change: everything is there as it should be', async () => {
     const again = JSON.parse((await stack.request('POST', '/api/clusters/demo/plan', JSON.stringify(sample))).text);
-    expect(again).toMatchObject({ ok: true, create: 0, change: 0, changes: [] });
+    expect(again).toMatchObject({ ok: true, create: 0, change: 0, update: { changes: [], refused: 0 } });
     expect(again.resources.filter((row: { action: string }) => row.action !== '=')).toEqual([]);
   });
 
