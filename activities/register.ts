@@ -4,6 +4,7 @@ import './cluster-keys.ts';
 import './delete.ts';
 import './ensure-resource.ts';
 import './finish.ts';
+import './first-machine.ts';
 import './image.ts';
 import './pivot.ts';
 import './preflight.ts';

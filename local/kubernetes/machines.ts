@@ -6,6 +6,7 @@ import { planOf, startBoot } from './boot/boot.ts';
 import type { BootWorld } from './boot/boot.ts';
 import { initialiseCluster } from './boot/cluster.ts';
 import type { Cluster } from './boot/cluster.ts';
+import { type BootFaults, createBootFaults } from './boot/faults.ts';
 import type { InitPlan, JoinPlan } from './boot/kubeadm.ts';
 import type { MachineRecord, Records } from './boot/records.ts';
 import { openRecords } from './boot/records.ts';
@@ -27,6 +28,8 @@ export interface SimulatedCluster {
 /** The hypervisor's guests: everything that runs inside the simulated virtual machines. */
 export interface SimulatedMachines extends MachineHost {
   clusters(): readonly SimulatedCluster[];
+  /** Machines that do not come up, by rule. */
+  readonly bootFaults: BootFaults;
   close(): void;
 }
 
@@ -52,6 +55,7 @@ export function createMachineHost(
 ): SimulatedMachines {
   const records = openRecords<MachineRecord>(join(options.directory, 'machines'));
   const guests = new Map<string, Guest>();
+  const bootFaults = createBootFaults();
   let closed = false;
   const registry = openClusterRegistry(azure, {
     directory: options.directory,
@@ -69,7 +73,7 @@ export function createMachineHost(
     start: (given) => {
       const machine = { ...given, id: idOf(given.id) };
       if (closed || guests.has(machine.id)) return;
-      const guest: Guest = { machine, record: recordOf(records, machine), boot: undefined };
+      const guest: Guest = { machine, record: recordOf(records, machine, bootFaults), boot: undefined };
       guests.set(machine.id, guest);
       runner(guest);
     },
@@ -95,6 +99,7 @@ export function createMachineHost(
       return registry.find(key)?.port(guest.machine.id);
     },
     managedClusters: managed,
+    bootFaults,
     clusters: () => registry.opened().map(describe),
     close: () => {
       closed = true;
@@ -117,11 +122,19 @@ function describe(cluster: Cluster): SimulatedCluster {
 }
 
 /** The remembered machine, or a new one: other user data under the same id means another machine. */
-function recordOf(records: Records<MachineRecord>, machine: BootedMachine): MachineRecord {
+function recordOf(records: Records<MachineRecord>, machine: BootedMachine, faults: BootFaults): MachineRecord {
   const userData = createHash('sha256').update(machine.customData).digest('hex');
   const known = records.load(machine.id);
   if (known?.userData === userData) return known;
-  return { id: machine.id, userData, state: 'booting', step: 0, console: '' };
+  const fault = faults.take(machine.name);
+  return {
+    id: machine.id,
+    userData,
+    state: 'booting',
+    step: 0,
+    console: '',
+    ...(fault === undefined ? {} : { fault }),
+  };
 }
 
 /** Boots guests, or puts them back to work after a restart. */

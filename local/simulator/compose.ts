@@ -63,6 +63,13 @@ interface ControlPlaneOptions {
 /** The simulated Kubernetes as the composition needs it. */
 interface Machines extends MachineHost {
   clusters(): readonly unknown[];
+  /** Faults of the machines themselves. */
+  readonly bootFaults?: {
+    accepts(rule: unknown): boolean;
+    add(rule: unknown): unknown;
+    list(): readonly unknown[];
+    clear(): void;
+  };
   close(): void | Promise<void>;
 }
 
@@ -184,15 +191,24 @@ function doorOf(
   { arm: { control }, storage, vault, graph, guests, seed }: Planes,
   faults: DataPlaneFaults,
 ): DoorTargets {
+  const { bootFaults } = guests;
   return {
     resources: () => control.resources(),
     unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled(), ...graph.unmodelled()],
     clusters: () => guests.clusters().map(shownCluster),
     faults: {
-      add: (rule) => (isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule))),
-      list: () => ({ controlPlane: control.faults.list(), dataPlanes: faults.list() }),
+      add(rule) {
+        if (bootFaults?.accepts(rule) === true) return bootFaults.add(rule);
+        return isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule));
+      },
+      list: () => ({
+        controlPlane: control.faults.list(),
+        dataPlanes: faults.list(),
+        machines: bootFaults?.list() ?? [],
+      }),
       clear() {
         faults.clear();
+        bootFaults?.clear();
         control.faults.clear();
       },
     },
