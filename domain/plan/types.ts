@@ -167,6 +167,8 @@ export interface PlannedShard {
 export interface PlannedPool {
   readonly name: string;
   readonly vmSize: string;
+  /** Of the VM size; absent in plans of earlier versions. */
+  readonly capacity?: { readonly cores: number; readonly memoryGiB: number };
   readonly replicas: number;
   readonly shards: readonly PlannedShard[];
   readonly osDisk: PlannedDisk;

@@ -112,6 +112,14 @@ function poolProblems({ spec, metadata }: ClusterDocument): Broken[] {
         code: 'CAP-1001',
       });
     }
+    const { autoscaling, replicas } = pool;
+    if (autoscaling !== undefined && (replicas < autoscaling.min || replicas > autoscaling.max)) {
+      problems.push({
+        path: ['spec', 'workerPools', index, 'replicas'],
+        message: `is ${replicas}: must lie between autoscaling.min ${autoscaling.min} and autoscaling.max ${autoscaling.max}`,
+        code: 'CAP-1001',
+      });
+    }
   }
   const addOns = new Set<string>();
   for (const [index, addOn] of spec.addOns.entries()) {

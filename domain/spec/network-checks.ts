@@ -104,7 +104,7 @@ function dynamicRangeProblems({ spec }: ClusterDocument, pods: Range, services: 
   }
   // One more for a machine that is replaced before the old one goes.
   const wantedControl = spec.controlPlane.replicas + 1;
-  const wantedWorkers = spec.workerPools.reduce((sum, pool) => sum + pool.replicas + 3, 0);
+  const wantedWorkers = spec.workerPools.reduce((sum, pool) => sum + (pool.autoscaling?.max ?? pool.replicas) + 3, 0);
   if (usableAddresses(control) < wantedControl)
     broken('controlPlaneSubnet', `${control.cidr} has no room for ${wantedControl} machines`);
   if (usableAddresses(workers) < wantedWorkers)

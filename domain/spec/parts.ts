@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { poolAutoscaling } from '../kubeadm/additions.ts';
 
 const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'must be an IPv4 range such as 10.0.0.0/16');
 const zone = z.enum(['1', '2', '3']);
@@ -224,7 +225,12 @@ export const taint = z.strictObject({
 export const workerPool = z
   .strictObject({
     name: label.max(20),
-    replicas: z.int().min(0).max(1000),
+    replicas: z
+      .int()
+      .min(0)
+      .max(1000)
+      .describe('Number of workers; with autoscaling the number at the start, later left to the autoscaler.'),
+    autoscaling: poolAutoscaling.optional(),
     vmSize: vmSize.default('Standard_D4s_v5'),
     zones: z.array(zone).min(1).max(3).optional().describe('Zones to spread over; absent: all that offer the size.'),
     osDisk: disk(60),
