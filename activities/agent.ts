@@ -1,4 +1,5 @@
 import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
+import { addressAt, parseCidr } from '#domain/network/cidr.ts';
 import { failed } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { BundledComponent } from '#kubernetes/components/bundle.ts';
@@ -21,7 +22,11 @@ defineActivity('installAgent', async (work, input) => {
   const { installComponents } = await import('#kubernetes/components/install.ts');
   return withCluster(work, async ({ client }) => {
     const state = input.state?.['stage'] === undefined ? undefined : (input.state as unknown as InstallState);
-    const outcome = await installComponents({ client, components }, state);
+    const outcome = await installComponents(
+      // Through the relay a request takes about a second.
+      { client, components, ...(plan.network.api.private === undefined ? {} : { batch: 40 }) },
+      state,
+    );
     await observeNodes(work, client, false);
     return outcome.status === 'done'
       ? { status: 'done', value: {}, ...(outcome.sentence === undefined ? {} : { sentence: outcome.sentence }) }
@@ -29,12 +34,24 @@ defineActivity('installAgent', async (work, input) => {
   });
 });
 
+/**
+ * A pod on the only control-plane machine cannot come back to it through the internal load balancer (risk R5): the
+ * API server's name is the address of the service `kubernetes`, which the machine answers itself.
+ */
+function hostAlias(plan: ClusterPlan): Pick<Component, 'hostAlias'> {
+  const service = parseCidr(plan.network.serviceCidr);
+  return plan.network.api.private === undefined || service === undefined
+    ? {}
+    : { hostAlias: { ip: addressAt(service, 1), hostname: plan.network.api.host } };
+}
+
 /** A component with what the cluster gives it: values for its variables, the proxy. */
 function forCluster(component: BundledComponent, plan: ClusterPlan): Component {
   const { title, provider, ...rest } = component;
   return {
     ...rest,
     proxy: proxyEnvironment(plan),
+    ...hostAlias(plan),
     variables: {
       CLUSTER_NAME: plan.name,
       POD_CIDR: plan.network.podCidr,

@@ -4,7 +4,7 @@ import type { KubeadmFile } from './types.ts';
 
 /** What Cluster API, kubeadm and CAPZ write themselves: a user's file there would be overwritten, or would break a node. */
 const reserved =
-  /^\/(etc\/kubernetes\/(pki|azure\.json|manifests|admin\.conf|kubelet\.conf)|run\/(kubeadm|cluster-api))/;
+  /^\/(etc\/kubernetes\/(pki|azure\.json|manifests|admin\.conf|kubelet\.conf)|run\/(kubeadm|cluster-api)|etc\/capstan|usr\/local\/sbin\/capstan-)/;
 
 /** cloud-init renders the user data as a Jinja template; a command with its delimiters would be rendered too. */
 const command = z

@@ -180,8 +180,11 @@ function storageNetworkProblems(storage: ClusterDocument['spec']['storage']): Br
 function unavailable({ spec }: ClusterDocument): Broken[] {
   const problems: Broken[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
-  if (spec.network.api.exposure === 'private')
-    refuse(['spec', 'network', 'api', 'exposure'], 'private is not available in this version');
+  if (spec.network.api.exposure === 'private' && spec.storage.networkAccess === 'private')
+    refuse(
+      ['spec', 'storage', 'networkAccess'],
+      'private closes the account through which Capstan reaches a private API server: choose open or selectedNetworks',
+    );
   if (spec.azure.environment !== 'public') {
     refuse(['spec', 'azure', 'environment'], `${spec.azure.environment} is not available in this version`);
   }

@@ -32,7 +32,14 @@ export const network = z
     serviceCidr: cidr.default('172.20.0.0/16').describe('Addresses of services.'),
     api: z
       .strictObject({
-        exposure: z.enum(['public', 'private']).default('public').describe('public: behind a public load balancer.'),
+        exposure: z
+          .enum(['public', 'private'])
+          .default('public')
+          .describe('public: behind a public load balancer; private: inside the virtual network only.'),
+        privateAddress: z
+          .ipv4()
+          .optional()
+          .describe('private: address of the load balancer in the control-plane subnet; absent: one is chosen.'),
         allowedCidrs: z.array(cidr).max(100).default([]).describe('Who may reach the API server; empty: everyone.'),
       })
       .prefault({}),

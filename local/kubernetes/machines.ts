@@ -8,6 +8,7 @@ import { initialiseCluster } from './boot/cluster.ts';
 import type { Cluster } from './boot/cluster.ts';
 import { type BootFaults, createBootFaults } from './boot/faults.ts';
 import type { InitPlan, JoinPlan } from './boot/kubeadm.ts';
+import { type Relay, startRelay } from './boot/relay.ts';
 import type { MachineRecord, Records } from './boot/records.ts';
 import { openRecords } from './boot/records.ts';
 import { checkDiscovery, openClusterRegistry } from './boot/registry.ts';
@@ -38,6 +39,7 @@ interface Guest {
   readonly machine: BootedMachine;
   readonly record: MachineRecord;
   boot: { cancel(): void } | undefined;
+  relay: Relay | undefined;
 }
 
 const idOf = (id: string): string => id.toLowerCase();
@@ -65,7 +67,7 @@ export function createMachineHost(
       records.all().some((record) => record.clusterKey === key && record.nodeName === nodeName),
   });
   const managed = createManagedClusters(options.directory, registry);
-  const runner = createRunner(azure, registry, (record) => {
+  const runner = createRunner(azure, registry, options.directory, (record) => {
     if (!closed) records.save(record.id, record);
   });
 
@@ -73,7 +75,12 @@ export function createMachineHost(
     start: (given) => {
       const machine = { ...given, id: idOf(given.id) };
       if (closed || guests.has(machine.id)) return;
-      const guest: Guest = { machine, record: recordOf(records, machine, bootFaults), boot: undefined };
+      const guest: Guest = {
+        machine,
+        record: recordOf(records, machine, bootFaults),
+        boot: undefined,
+        relay: undefined,
+      };
       guests.set(machine.id, guest);
       runner(guest);
     },
@@ -81,6 +88,7 @@ export function createMachineHost(
       const id = idOf(machineId);
       const guest = guests.get(id);
       guest?.boot?.cancel();
+      guest?.relay?.stop();
       guests.delete(id);
       const key = (guest?.record ?? records.load(id))?.clusterKey;
       if (reason === 'deleted') records.remove(id);
@@ -104,7 +112,10 @@ export function createMachineHost(
     close: () => {
       closed = true;
       managed.close();
-      guests.forEach((guest) => guest.boot?.cancel());
+      guests.forEach((guest) => {
+        guest.boot?.cancel();
+        guest.relay?.stop();
+      });
       guests.clear();
       registry.close();
     },
@@ -141,6 +152,7 @@ function recordOf(records: Records<MachineRecord>, machine: BootedMachine, fault
 function createRunner(
   azure: AzureForMachines,
   registry: ClusterRegistry,
+  directory: string,
   save: (record: MachineRecord) => void,
 ): (guest: Guest) => void {
   const enter = async (guest: Guest, cluster: Cluster, plan: InitPlan | JoinPlan): Promise<void> => {
@@ -149,6 +161,10 @@ function createRunner(
     save(guest.record);
     if (plan.authority === undefined) cluster.joinWorker(guest.machine, plan.node);
     else await cluster.joinControlPlane(guest.machine, plan.node, plan.authority);
+    const port = cluster.port(guest.machine.id);
+    if (plan.kind === 'init' && port !== undefined && guest.relay === undefined) {
+      guest.relay = await startRelay({ machine: guest.machine, authority: plan.authority, port }, azure, directory);
+    }
   };
   const worldOf = (guest: Guest): BootWorld => ({
     clock: azure.clock,

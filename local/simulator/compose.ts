@@ -147,15 +147,16 @@ function remembering(host: () => MachineHost): {
 
 type LoadBalancer = AzureForMachines['resolveLoadBalancer'];
 
-/** A public load balancer: the next healthy backend in turn, as Azure's probes leave only the listening ones. */
+/** A load balancer, public or as seen from inside: the next healthy backend in turn, as Azure's probes leave only the listening ones. */
 function loadBalancer(
   directory: () => AzureDirectory,
   host: MachineHost,
+  from?: 'inside',
 ): (fqdn: string, port: number) => number | undefined {
   let turn = 0;
   return (fqdn, port) => {
     const ports = directory()
-      .backendsOf(fqdn, port)
+      .backendsOf(fqdn, port, from)
       .map(({ vmId, guestPort }) => host.listeningPort(vmId, guestPort))
       .filter((local) => local !== undefined);
     turn += 1;
@@ -276,7 +277,14 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     if (options.seedImages !== false) seedStorage(storage.state);
   };
   seed();
-  const forMachines: AzureForMachines = { gatewayUrl: gateway.url, resolveLoadBalancer, clock };
+  const forMachines: AzureForMachines = {
+    gatewayUrl: gateway.url,
+    resolveLoadBalancer: loadBalancer(azure, machines.host, 'inside'),
+    isInternal: (fqdn, port) =>
+      azure().backendsOf(fqdn, port).length === 0 && azure().backendsOf(fqdn, port, 'inside').length > 0,
+    certificateFile: async () => (await gateway.authority()).certificateFile,
+    clock,
+  };
   guests.set(await parts.createMachines(forMachines, { directory: join(directory, 'kubernetes') }));
   const verifyBearer = (header: string | undefined): Principal | undefined => {
     const check = tokens.verifyBearer(header, armAudiences);
