@@ -83,12 +83,14 @@ function backendsInside(world: World, fqdn: string, port: number): Backend[] {
   const networks = links
     .filter(({ key, state }) => key.startsWith(`${zone}/`) && state === 'Succeeded')
     .map(({ body }) => idOf(at(body, 'properties', 'virtualNetwork'))?.toLowerCase() ?? '');
-  const addresses = objects(at(record?.body, 'properties', 'aRecords')).map((entry) => text(entry['ipv4Address']));
+  const addresses = new Set(
+    objects(at(record?.body, 'properties', 'aRecords')).map((entry) => text(entry['ipv4Address'])),
+  );
   return [...world.store.ofType('Microsoft.Network/loadBalancers')].flatMap((balancer) =>
     objects(at(balancer.body, 'properties', 'frontendIPConfigurations')).flatMap((frontend) => {
       const subnet = idOf(at(frontend, 'properties', 'subnet'))?.toLowerCase() ?? '';
       const address = text(at(frontend, 'properties', 'privateIPAddress'));
-      const answers = addresses.includes(address) && networks.some((network) => subnet.startsWith(`${network}/`));
+      const answers = addresses.has(address) && networks.some((network) => subnet.startsWith(`${network}/`));
       const id = `${balancer.id}/frontendIPConfigurations/${text(frontend['name']) ?? ''}`;
       return address !== undefined && answers ? behindFrontend(world, balancer, id, port) : [];
     }),

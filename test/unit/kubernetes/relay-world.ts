@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -20,7 +20,7 @@ const container = 'http://corpimages0001.blob.core.windows.net/relay';
 async function startAzure() {
   const blobs = new Map<string, string>();
   const seen: string[] = [];
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const url = new URL(request.url ?? '');
     if (url.host === '169.254.169.254') {
       const right = request.headers['metadata'] === 'true' && url.searchParams.get('client_id') === 'machine';
@@ -46,7 +46,8 @@ async function startAzure() {
     } else if (request.method === 'DELETE') response.writeHead(blobs.delete(name) ? 202 : 404).end();
     else if (blobs.has(name)) response.writeHead(200).end(blobs.get(name));
     else response.writeHead(404).end();
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { blobs, seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
