@@ -1,6 +1,7 @@
+import { helmProvider } from '#domain/cluster-api/versions.ts';
+import { CapstanFailure } from '#domain/errors/error.ts';
 import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { addressAt, parseCidr } from '#domain/network/cidr.ts';
-import { failed } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { BundledComponent } from '#kubernetes/components/bundle.ts';
 import type { Component } from '#kubernetes/components/component.ts';
@@ -8,17 +9,12 @@ import type { InstallState } from '#kubernetes/components/install.ts';
 import { defineActivity } from './define.ts';
 import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
+import type { Work } from './runtime.ts';
 
 /** Installs cloud provider, CNI, cert-manager, Cluster API and CAPZ from the container `components`, and waits for their webhooks. */
 defineActivity('installAgent', async (work, input) => {
-  const { readBundle } = await import('#kubernetes/components/bundle.ts');
-  const bundle = await readBundle({
-    read: (name) => work.store.documents.readComponent(name),
-    indexSha256: work.config.componentsSha256,
-  });
-  if ('error' in bundle) return failed(bundle.error);
   const plan = await planAsBuilt(work);
-  const components = bundle.components.map((component) => forCluster(component, plan));
+  const components = (await clusterComponents(work, plan)).filter(({ name }) => name !== helmProvider);
   const { installComponents } = await import('#kubernetes/components/install.ts');
   return withCluster(work, async ({ client }) => {
     const state = input.state?.['stage'] === undefined ? undefined : (input.state as unknown as InstallState);
@@ -43,6 +39,21 @@ function hostAlias(plan: ClusterPlan): Pick<Component, 'hostAlias'> {
   return plan.network.api.private === undefined || service === undefined
     ? {}
     : { hostAlias: { ip: addressAt(service, 1), hostname: plan.network.api.host } };
+}
+
+/**
+ * The components of the container, checked, with what the cluster gives them.
+ *
+ * @throws CapstanFailure CAP-5001 or CAP-5005
+ */
+export async function clusterComponents(work: Work, plan: ClusterPlan): Promise<readonly Component[]> {
+  const { readBundle } = await import('#kubernetes/components/bundle.ts');
+  const bundle = await readBundle({
+    read: (name) => work.store.documents.readComponent(name),
+    indexSha256: work.config.componentsSha256,
+  });
+  if ('error' in bundle) throw new CapstanFailure(bundle.error);
+  return bundle.components.map((component) => forCluster(component, plan));
 }
 
 /** A component with what the cluster gives it: values for its variables, the proxy. */

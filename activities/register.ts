@@ -1,4 +1,5 @@
 /** Importing a file registers its activities. */
+import './add-ons.ts';
 import './agent.ts';
 import './cluster-keys.ts';
 import './delete.ts';

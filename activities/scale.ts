@@ -1,4 +1,3 @@
-import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
 import { rolloutAfter } from './changes.ts';
@@ -61,15 +60,4 @@ defineActivity('ensureWorkerPool', async (work, input) => {
       progress: { done: ready, total: wanted, unit: 'nodes' },
     });
   });
-});
-
-defineActivity('ensureAddOn', async (work, input) => {
-  const { installAddOn } = await import('#kubernetes/scale/add-ons.ts');
-  const plan = await planAsBuilt(work);
-  const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
-  if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);
-  const outcome = await withCluster(work, ({ client }) =>
-    installAddOn(client, addOn, { proxy: proxyEnvironment(plan), plan }),
-  );
-  return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 });

@@ -5,6 +5,7 @@ import type { ClusterPlan } from '../plan/types.ts';
  * (Cluster API v1.14), v1beta1 for CAPZ v1.26 (cluster-api-pivot.md §0, item 3).
  */
 export const apiVersions = {
+  helm: 'addons.cluster.x-k8s.io/v1alpha1',
   core: 'cluster.x-k8s.io/v1beta2',
   bootstrap: 'bootstrap.cluster.x-k8s.io/v1beta2',
   controlPlane: 'controlplane.cluster.x-k8s.io/v1beta2',

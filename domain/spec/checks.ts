@@ -127,6 +127,11 @@ function poolProblems({ spec, metadata }: ClusterDocument): Broken[] {
     if (addOns.has(addOn.name))
       problems.push({ path, message: `there are two add-ons named ${addOn.name}`, code: 'CAP-1001' });
     addOns.add(addOn.name);
+    const broken = (field: string, message: string) =>
+      problems.push({ path: ['spec', 'addOns', index, field], message, code: 'CAP-1001' });
+    if (addOn.manifests.length === 0 && addOn.chart === undefined)
+      broken('manifests', 'name manifests, a chart, or both');
+    if (addOn.values !== undefined && addOn.chart === undefined) broken('values', 'belongs to a chart');
   }
   return problems;
 }

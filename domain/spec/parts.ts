@@ -248,6 +248,33 @@ export const workerPool = z
   })
   .describe('A pool of workers: one MachineDeployment per zone.');
 
+const chart = z
+  .strictObject({
+    repository: z
+      .string()
+      .max(2048)
+      .regex(
+        /^(https|oci):\/\/[a-z0-9.-]+\.[a-z0-9-]+(:\d+)?(\/[\w./-]*)?$/,
+        'must be an https or oci URL without user name',
+      ),
+    name: z.string().regex(/^[a-z0-9][\w.-]{0,127}$/, 'must be the name of a chart'),
+    version: z
+      .string()
+      .regex(/^v?\d+\.\d+\.\d+([-+][\w.+-]+)?$/, 'must be one version such as 4.12.1: a range would change by itself'),
+    releaseName: label.max(53).optional().describe("Name of the Helm release; absent: the add-on's name."),
+  })
+  .describe('A Helm chart, installed by the add-on provider for Helm in the cluster.');
+
+const manifest = z
+  .union([
+    z.string().min(1).max(60_000),
+    z.strictObject({
+      blob: z.string().regex(/^[\w][\w./-]{0,255}$/, 'must be the name of a blob in the container add-ons'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex'),
+    }),
+  ])
+  .describe('YAML text, or a blob of the container add-ons with its SHA-256.');
+
 export const addOn = z
   .strictObject({
     name: label,
@@ -257,7 +284,9 @@ export const addOn = z
       .default({})
       .describe('Labels of the namespace, e.g. spectrocloud.com/connection: proxy.'),
     layer: z.int().min(0).max(99).default(0).describe('Layers are installed one after the other, lowest first.'),
-    manifests: z.array(z.string().min(1).max(60_000)).min(1).max(50).describe('Kubernetes manifests as YAML text.'),
+    manifests: z.array(manifest).max(50).default([]).describe('Kubernetes manifests; applied before the chart.'),
+    chart: chart.optional(),
+    values: z.record(z.string(), z.unknown()).optional().describe('Values of the chart.'),
   })
   .describe('Something installed into the finished cluster.');
 

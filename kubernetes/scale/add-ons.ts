@@ -14,6 +14,11 @@ import { openMemory } from './add-on-record.ts';
 
 const codes = { refused: 'CAP-6102', conflict: 'CAP-6104' } as const;
 
+/** An add-on with its manifests as text. */
+export type ResolvedAddOn = Pick<AddOnSpec, 'name' | 'namespace' | 'namespaceLabels'> & {
+  readonly manifests: readonly string[];
+};
+
 /** The layers of add-ons, lowest first; the add-ons of one layer are independent of each other. */
 export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly AddOnSpec[])[] {
   const layers = [...new Set(addOns.map((addOn) => addOn.layer))].sort((a, b) => a - b);
@@ -29,7 +34,7 @@ export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly Ad
  */
 export async function installAddOn(
   client: KubernetesClient,
-  addOn: AddOnSpec,
+  addOn: ResolvedAddOn,
   options: { readonly proxy?: ProxyEnvironment; readonly plan?: ClusterPlan } = {},
 ): Promise<Outcome<{ readonly objects: number }>> {
   let objects: readonly KubernetesObject[];
@@ -89,7 +94,7 @@ function objectOutcome(
   return noKind && !defined ? failed(registered('CAP-6102', key, error.message)) : errorOutcome(error, key, codes);
 }
 
-function namespaceOf(addOn: AddOnSpec): KubernetesObject {
+function namespaceOf(addOn: ResolvedAddOn): KubernetesObject {
   const labels = addOn.namespaceLabels;
   return {
     apiVersion: 'v1',
@@ -116,7 +121,11 @@ async function connected(
 }
 
 /** Namespaced objects without a namespace go into the add-on's. */
-async function place(client: KubernetesClient, addOn: AddOnSpec, object: KubernetesObject): Promise<KubernetesObject> {
+async function place(
+  client: KubernetesClient,
+  addOn: ResolvedAddOn,
+  object: KubernetesObject,
+): Promise<KubernetesObject> {
   if (
     field(object, 'metadata', 'namespace') !== undefined ||
     !(await client.isNamespaced(object.apiVersion, object.kind))
