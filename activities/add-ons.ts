@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { helmProvider } from '#domain/cluster-api/versions.ts';
+import { referenceOf } from '#domain/cluster-api/object.ts';
 import { CapstanFailure } from '#domain/errors/error.ts';
 import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
@@ -60,12 +61,21 @@ interface Job {
 async function install(work: Work, { client }: ClusterSession, { plan, addOn, state }: Job): Promise<Outcome<object>> {
   const { installAddOn } = await import('#kubernetes/scale/add-ons.ts');
   const part = state?.['part'];
+  const { helmChartProxy, installChart } = await import('#kubernetes/scale/charts.ts');
   if (part === undefined) {
     const manifests = await manifestTexts(work, addOn);
-    const outcome = await installAddOn(client, { ...addOn, manifests }, { proxy: proxyEnvironment(plan), plan });
+    const chart = helmChartProxy(plan, addOn);
+    const outcome = await installAddOn(
+      client,
+      { ...addOn, manifests },
+      {
+        proxy: proxyEnvironment(plan),
+        plan,
+        further: chart === undefined ? [] : [referenceOf(chart)],
+      },
+    );
     if (outcome.status !== 'done' || addOn.chart === undefined) return outcome;
   }
-  const { installChart } = await import('#kubernetes/scale/charts.ts');
   if (part !== 'chart') {
     const { installComponents } = await import('#kubernetes/components/install.ts');
     const all = await clusterComponents(work, plan);

@@ -1,5 +1,5 @@
 import { field, referenceKey, referenceOf, textField } from '#domain/cluster-api/object.ts';
-import type { KubernetesObject } from '#domain/cluster-api/object.ts';
+import type { KubernetesObject, ObjectReference } from '#domain/cluster-api/object.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
@@ -30,12 +30,17 @@ export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly Ad
  * other managers are never taken over), then one look at its workloads. Safe to repeat.
  *
  * @param options.plan the cluster's plan; with it the cluster remembers what the add-on brought, for its removal
+ * @param options.further objects that belong to the add-on and are applied elsewhere (its chart's)
  * @param options.proxy the cluster's proxy (`proxyEnvironment(plan)`), for workloads that are labelled to use it
  */
 export async function installAddOn(
   client: KubernetesClient,
   addOn: ResolvedAddOn,
-  options: { readonly proxy?: ProxyEnvironment; readonly plan?: ClusterPlan } = {},
+  options: {
+    readonly proxy?: ProxyEnvironment;
+    readonly plan?: ClusterPlan;
+    readonly further?: readonly ObjectReference[];
+  } = {},
 ): Promise<Outcome<{ readonly objects: number }>> {
   let objects: readonly KubernetesObject[];
   try {
@@ -65,7 +70,7 @@ export async function installAddOn(
     await memory?.add(placed.map(referenceOf));
     const unready = await firstUnready(client, placed);
     if (unready === undefined) {
-      await memory?.settle(placed.map(referenceOf));
+      await memory?.settle([...placed.map(referenceOf), ...(options.further ?? [])]);
       return done({ objects: objects.length }, addOn.name);
     }
     const { object, readiness } = unready;

@@ -139,7 +139,7 @@ describe('what the real controllers punish', () => {
 
   test('an identity that other namespaces only may use never signs in', async () => {
     const { get, condition, dump } = await pivot((documents) => {
-      const [key] = [...documents.keys()].filter((candidate) => candidate.startsWith('AzureClusterIdentity/'));
+      const key = [...documents.keys()].find((candidate) => candidate.startsWith('AzureClusterIdentity/'));
       documents.get(key!)!['spec'].allowedNamespaces = { list: ['other'] };
     });
     await until(
