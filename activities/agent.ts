@@ -1,6 +1,9 @@
-import { z } from 'zod';
+import { helmProvider } from '#domain/cluster-api/versions.ts';
+import { CapstanFailure } from '#domain/errors/error.ts';
 import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
-import { failed } from '#domain/outcome.ts';
+import { addressAt, parseCidr } from '#domain/network/cidr.ts';
+import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { BundledComponent } from '#kubernetes/components/bundle.ts';
 import type { Component } from '#kubernetes/components/component.ts';
 import type { InstallState } from '#kubernetes/components/install.ts';
 import { defineActivity } from './define.ts';
@@ -8,45 +11,18 @@ import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 import type { Work } from './runtime.ts';
 
-const entry = z.object({
-  name: z.string(),
-  version: z.string(),
-  title: z.string().optional(),
-  file: z.string(),
-  namespace: z.string(),
-  order: z.number(),
-  provider: z
-    .object({
-      name: z.string(),
-      type: z.enum([
-        'CoreProvider',
-        'BootstrapProvider',
-        'ControlPlaneProvider',
-        'InfrastructureProvider',
-        'AddonProvider',
-      ]),
-    })
-    .optional(),
-});
-
-/** `index.json` of the container `components`. */
-const componentIndex = z.array(entry).min(1);
-
 /** Installs cloud provider, CNI, cert-manager, Cluster API and CAPZ from the container `components`, and waits for their webhooks. */
 defineActivity('installAgent', async (work, input) => {
-  const components = await loadComponents(work);
-  if (components === undefined) {
-    return failed({
-      code: 'CAP-5001',
-      message: 'The component manifests are missing',
-      where: 'container components, index.json',
-      remedy: 'Upload the manifests of the agent (npm start does it for the local run) and apply again.',
-    });
-  }
+  const plan = await planAsBuilt(work);
+  const components = (await clusterComponents(work, plan)).filter(({ name }) => name !== helmProvider);
   const { installComponents } = await import('#kubernetes/components/install.ts');
   return withCluster(work, async ({ client }) => {
     const state = input.state?.['stage'] === undefined ? undefined : (input.state as unknown as InstallState);
-    const outcome = await installComponents({ client, components }, state);
+    const outcome = await installComponents(
+      // Through the relay a request takes about a second.
+      { client, components, ...(plan.network.api.private === undefined ? {} : { batch: 40 }) },
+      state,
+    );
     await observeNodes(work, client, false);
     return outcome.status === 'done'
       ? { status: 'done', value: {}, ...(outcome.sentence === undefined ? {} : { sentence: outcome.sentence }) }
@@ -54,30 +30,45 @@ defineActivity('installAgent', async (work, input) => {
   });
 });
 
-async function loadComponents(work: Work): Promise<readonly Component[] | undefined> {
-  const text = await work.store.documents.readComponent('index.json');
-  if (text === undefined) return undefined;
-  const index = componentIndex.parse(JSON.parse(text));
-  const plan = await planAsBuilt(work);
-  const components: Component[] = [];
-  for (const { name, version, title, file, namespace, order, provider } of index) {
-    const manifest = await work.store.documents.readComponent(file);
-    if (manifest === undefined) return undefined;
-    components.push({
-      name,
-      version,
-      manifest,
-      namespace,
-      order,
-      proxy: proxyEnvironment(plan),
-      variables: {
-        CLUSTER_NAME: plan.name,
-        POD_CIDR: plan.network.podCidr,
-        AZURE_SUBSCRIPTION_ID: plan.azure.subscriptionId,
-      },
-      ...(title === undefined ? {} : { title }),
-      ...(provider === undefined ? {} : { provider }),
-    });
-  }
-  return components;
+/**
+ * A pod on the only control-plane machine cannot come back to it through the internal load balancer (risk R5): the
+ * API server's name is the address of the service `kubernetes`, which the machine answers itself.
+ */
+function hostAlias(plan: ClusterPlan): Pick<Component, 'hostAlias'> {
+  const service = parseCidr(plan.network.serviceCidr);
+  return plan.network.api.private === undefined || service === undefined
+    ? {}
+    : { hostAlias: { ip: addressAt(service, 1), hostname: plan.network.api.host } };
+}
+
+/**
+ * The components of the container, checked, with what the cluster gives them.
+ *
+ * @throws CapstanFailure CAP-5001 or CAP-5005
+ */
+export async function clusterComponents(work: Work, plan: ClusterPlan): Promise<readonly Component[]> {
+  const { readBundle } = await import('#kubernetes/components/bundle.ts');
+  const bundle = await readBundle({
+    read: (name) => work.store.documents.readComponent(name),
+    indexSha256: work.config.componentsSha256,
+  });
+  if ('error' in bundle) throw new CapstanFailure(bundle.error);
+  return bundle.components.map((component) => forCluster(component, plan));
+}
+
+/** A component with what the cluster gives it: values for its variables, the proxy. */
+function forCluster(component: BundledComponent, plan: ClusterPlan): Component {
+  const { title, provider, ...rest } = component;
+  return {
+    ...rest,
+    proxy: proxyEnvironment(plan),
+    ...hostAlias(plan),
+    variables: {
+      CLUSTER_NAME: plan.name,
+      POD_CIDR: plan.network.podCidr,
+      AZURE_SUBSCRIPTION_ID: plan.azure.subscriptionId,
+    },
+    ...(title === undefined ? {} : { title }),
+    ...(provider === undefined ? {} : { provider }),
+  };
 }

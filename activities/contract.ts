@@ -36,7 +36,10 @@ export interface Activities {
   uploadImageDisk: { input: ActivityInput; value: Record<string, never> };
   abortImageCopy: { input: ActivityInput; value: Record<string, never> };
   finishImageCopy: { input: ActivityInput; value: Record<string, never> };
-  waitForApi: { input: ActivityInput; value: Record<string, never> };
+  /** `replace`: the machine did not come up, and a fresh one is worth a try. */
+  waitForApi: { input: ActivityInput; value: { readonly replace?: true } };
+  /** Deletes a first machine that did not come up, with its disks. */
+  clearFirstMachine: { input: ActivityInput; value: Record<string, never> };
   installAgent: { input: ActivityInput; value: Record<string, never> };
   pivotCluster: { input: ActivityInput; value: Record<string, never> };
   scaleControlPlane: { input: ActivityInput; value: Record<string, never> };

@@ -3,7 +3,7 @@ import type { NodeView } from '#kubernetes/scale/nodes.ts';
 import type { ClusterKeys } from '#domain/kubeadm/keys.ts';
 import { type NodeRecord, nodesDocument } from '#domain/record.ts';
 import type { ObservedAzure } from '#domain/cluster-api/cluster.ts';
-import { loadKeys, observedAzure } from './cluster-keys.ts';
+import { bootstrapUserData, loadKeys, observedAzure } from './cluster-keys.ts';
 import type { Work } from './runtime.ts';
 
 /** What an activity that talks to the cluster works with. */
@@ -15,20 +15,38 @@ export interface ClusterSession {
 
 /** Opens a connection for one activity and closes it again, whatever happens. */
 export async function withCluster<Value>(work: Work, run: (session: ClusterSession) => Promise<Value>): Promise<Value> {
-  const { connect } = await import('#kubernetes/client/connect.ts');
-  const plan = await work.plan();
   const keys = await loadKeys(work);
-  const client = await connect({
-    host: plan.network.api.host,
-    authority: keys.certificateAuthority,
-    ...(work.config.gatewayUrl === undefined ? {} : { gatewayUrl: work.config.gatewayUrl }),
-  });
+  const client = await open(work, keys);
   try {
     return await run({ client, keys, observed: await observedAzure(work) });
   } finally {
     client.close();
   }
 }
+
+/** Over HTTPS, or through the first machine's relay where the API server has no public address. */
+async function open(work: Work, keys: ClusterKeys): Promise<KubernetesClient> {
+  const { connect, connectThroughRelay } = await import('#kubernetes/client/connect.ts');
+  const plan = await work.plan();
+  const { host, private: inside } = plan.network.api;
+  if (inside !== undefined) {
+    const azure = await work.azure();
+    const userData = await bootstrapUserData(work);
+    // Where Azure's time runs faster, a machine that is not there yet must not hold a look for minutes of it.
+    const timeoutMs = Math.max(4000, relayPatienceMs / work.ref.timeScale);
+    const lookMs = Math.max(50, relayLookMs / work.ref.timeScale);
+    return connectThroughRelay({ host, store: azure.relay(plan), keys, userData, timeoutMs, lookMs });
+  }
+  return connect({
+    host,
+    authority: keys.certificateAuthority,
+    ...(work.config.gatewayUrl === undefined ? {} : { gatewayUrl: work.config.gatewayUrl }),
+  });
+}
+
+/** The relay looks for requests every second and gives the API server a minute. */
+const relayPatienceMs = 75_000;
+const relayLookMs = 500;
 
 /** Reads the nodes and keeps the list for the status document. Best effort: a failed look changes nothing. */
 export async function observeNodes(

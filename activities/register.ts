@@ -1,9 +1,11 @@
 /** Importing a file registers its activities. */
+import './add-ons.ts';
 import './agent.ts';
 import './cluster-keys.ts';
 import './delete.ts';
 import './ensure-resource.ts';
 import './finish.ts';
+import './first-machine.ts';
 import './image.ts';
 import './pivot.ts';
 import './preflight.ts';

@@ -1,4 +1,3 @@
-import { proxyEnvironment } from '#domain/kubeadm/proxy.ts';
 import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
 import { rolloutAfter } from './changes.ts';
@@ -38,34 +37,27 @@ defineActivity('ensureWorkerPool', async (work, input) => {
   return withCluster(work, async ({ client, observed }) => {
     const states: Record<string, unknown> = {};
     const waits: Extract<Outcome, { status: 'wait' }>[] = [];
+    // With an autoscaler the wanted number is the live one, not the document's.
+    let wanted = 0;
     for (const shard of pool.shards) {
       const before = input.state?.[shard.machineDeployment] as ScaleState | undefined;
       const outcome = await scaleShard({ client, plan, observed, pool, shard }, before);
       if (outcome.status === 'wait') {
         waits.push(outcome);
+        wanted += outcome.progress?.total ?? shard.replicas;
         if (outcome.state !== undefined) states[shard.machineDeployment] = outcome.state;
       } else if (outcome.status !== 'done') return outcome;
+      else wanted += outcome.value.replicas;
     }
     const nodes = await observeNodes(work, client, true);
     const ready = nodes.filter((node) => node.pool === pool.name && node.ready).length;
-    const sentence = `${pool.name}: ${ready} of ${pool.replicas} ready`;
-    if (waits.length === 0) return done({ nodes: pool.replicas }, sentence);
+    const sentence = `${pool.name}: ${ready} of ${wanted} ready`;
+    if (waits.length === 0) return done({ nodes: wanted }, sentence);
     const reason = waits.map((outcome) => outcome.sentence).find((text) => text !== undefined);
     return wait(Math.min(...waits.map((outcome) => outcome.retryAfter)), {
       state: states,
       sentence: reason === undefined ? sentence : `${sentence} · ${reason}`,
-      progress: { done: ready, total: pool.replicas, unit: 'nodes' },
+      progress: { done: ready, total: wanted, unit: 'nodes' },
     });
   });
-});
-
-defineActivity('ensureAddOn', async (work, input) => {
-  const { installAddOn } = await import('#kubernetes/scale/add-ons.ts');
-  const plan = await planAsBuilt(work);
-  const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
-  if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);
-  const outcome = await withCluster(work, ({ client }) =>
-    installAddOn(client, addOn, { proxy: proxyEnvironment(plan), plan }),
-  );
-  return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 });

@@ -9,6 +9,7 @@ import { preflight } from './preflight/preflight.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createCopy } from './storage/copy.ts';
 import { withUsers } from './storage/users.ts';
+import { relayBlobs } from './storage/relay.ts';
 import { listStorage } from './storage/inventory.ts';
 import type { Azure, AzureSettings } from './types.ts';
 
@@ -44,5 +45,6 @@ export function createAzure(settings: AzureSettings): Azure {
       }),
     serialConsole: (vmId) => serialConsole(connection, vmId),
     instanceView: (vmId) => instanceView(connection, vmId),
+    relay: (plan) => relayBlobs(connection, plan),
   };
 }

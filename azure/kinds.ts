@@ -1,6 +1,6 @@
 import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import { availabilitySet } from './availabilitySet/client.ts';
-import { blobContainer } from './blobContainer/client.ts';
+import { blobContainer, relayContainer } from './blobContainer/client.ts';
 import type { Connection } from './clients/clients.ts';
 import { disk } from './disk/client.ts';
 import { gallery } from './gallery/client.ts';
@@ -14,6 +14,7 @@ import { natGateway } from './natGateway/client.ts';
 import { networkInterface } from './networkInterface/client.ts';
 import { networkSecurityGroup } from './networkSecurityGroup/client.ts';
 import { observeKind } from './observe/observe.ts';
+import { privateDnsRecord } from './privateDnsRecord/client.ts';
 import { privateDnsZone } from './privateDnsZone/client.ts';
 import { privateDnsZoneGroup } from './privateDnsZoneGroup/client.ts';
 import { privateDnsZoneLink } from './privateDnsZoneLink/client.ts';
@@ -84,6 +85,8 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   privateEndpoint: adapter(privateEndpoint),
   privateDnsZone: adapter(privateDnsZone),
   privateDnsZoneLink: adapter(privateDnsZoneLink),
+  privateDnsRecord: adapter(privateDnsRecord),
+  relayContainer: adapter(relayContainer),
   privateDnsZoneGroup: adapter(privateDnsZoneGroup),
   imageDisk: adapter(imageDisk),
   image: adapter(image),

@@ -200,6 +200,13 @@ export interface Survey {
   readonly checks: readonly PreflightCheck[];
 }
 
+/** The container of a relay. Missing blobs are undefined; anything else that goes wrong rejects with Azure's `code`. */
+export interface RelayBlobs {
+  put(name: string, text: string): Promise<void>;
+  get(name: string): Promise<string | undefined>;
+  delete(name: string): Promise<void>;
+}
+
 export interface Azure {
   /** One step of bringing one planned resource about: reads, compares owned fields only, begins or polls. Idempotent. */
   ensure(request: EnsureRequest): Promise<EnsureOutcome>;
@@ -229,6 +236,8 @@ export interface Azure {
   /** Text of the serial console so far; '' when Azure has none yet. */
   serialConsole(vmId: string): Promise<string>;
   instanceView(vmId: string): Promise<MachineView>;
+  /** The way to an API server without a public address. */
+  relay(plan: ClusterPlan): RelayBlobs;
 }
 
 /** What Azure knows of a virtual machine at this moment. */

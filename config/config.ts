@@ -34,6 +34,10 @@ const settings = z
     CAPSTAN_ALLOWED_RESOURCE_GROUPS: nameList.optional(),
     CAPSTAN_OUTBOUND_ADDRESSES: addressList.optional(),
     CAPSTAN_SUBNET_ID: subnetId.optional(),
+    CAPSTAN_COMPONENTS_SHA256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex')
+      .optional(),
     CAPSTAN_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
     CAPSTAN_INSTANCES: z.coerce.number().int().min(1).max(1000).default(1),
     CAPSTAN_CHECK_SCHEDULE: z.string().default('0 */15 * * * *'),
@@ -80,6 +84,8 @@ export interface Config {
   readonly network: { readonly addresses: readonly string[]; readonly subnetId?: string } | undefined;
   /** How many instances of the app share Azure's rate limits. */
   readonly instances: number;
+  /** Digest that `index.json` of the container `components` must have; undefined: any. */
+  readonly componentsSha256: string | undefined;
   readonly sweepSchedule: string;
   readonly sweepGraceSeconds: number;
   /** Platform authentication (Easy Auth) is on: callers carry roles. */
@@ -127,6 +133,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     allowedResourceGroups: value.CAPSTAN_ALLOWED_RESOURCE_GROUPS,
     network: networkOf(value.CAPSTAN_OUTBOUND_ADDRESSES, value.CAPSTAN_SUBNET_ID),
     instances: value.CAPSTAN_INSTANCES,
+    componentsSha256: value.CAPSTAN_COMPONENTS_SHA256,
     sweepSchedule: value.CAPSTAN_SWEEP_SCHEDULE,
     sweepGraceSeconds: value.CAPSTAN_SWEEP_GRACE_SECONDS,
     platformAuthentication: value.WEBSITE_AUTH_ENABLED?.toLowerCase() === 'true',

@@ -110,6 +110,8 @@ export interface ClusterEvent {
   readonly sentence: string;
   readonly error?: CapstanError;
   readonly correlationId?: string;
+  /** What was seen, line by line (the end of a serial console, the state of a machine); never a secret. */
+  readonly evidence?: readonly string[];
 }
 
 /** Row of the table `requests`: what became of one request. */
@@ -144,4 +146,23 @@ export function nodesDocument(uid: string): string {
 /** Name of the blob that holds the journal of a cluster's hand-over. */
 export function journalDocument(uid: string): string {
   return `pivot/${uid}.json`;
+}
+
+/** Name of the blob that remembers how the first machine of a cluster boots. */
+export function bootDocument(uid: string): string {
+  return `boot/${uid}.json`;
+}
+
+/** How the first machine boots; outside the history, so that it outlives an operation. */
+export interface BootRecord {
+  /** Operation that looked last. */
+  readonly operationId: string;
+  /** Milliseconds since the epoch at which that operation first looked at the machine that is there now. */
+  readonly since: number;
+  /** How often that operation has replaced it. */
+  readonly replacements: number;
+  /** It failed in an earlier operation. */
+  readonly inherited: boolean;
+  /** The API server has answered: the machine holds the cluster's state from then on. */
+  readonly answered: boolean;
 }

@@ -28,8 +28,11 @@ const work: Readonly<Record<StepId, Work>> = {
   image: imageWork,
   keys: single('createKeys'),
   *controlPlane(context, input, shape) {
-    const made = yield* resourcesOnly(context, input, shape);
-    return made.status === 'done' ? yield* single('waitForApi')(context, input, shape) : made;
+    const booted = yield* bootOnce(context, input, shape);
+    if (booted.status !== 'done' || (booted.value as { replace?: true }).replace !== true) return booted;
+    // One clean retry: the second look decides with what the first one has recorded.
+    const cleared = yield* single('clearFirstMachine')(context, input, shape);
+    return cleared.status === 'done' ? yield* bootOnce(context, input, shape) : cleared;
   },
   agent: single('installAgent'),
   pivot: single('pivotCluster'),
@@ -103,6 +106,11 @@ function* removalWork(
     if (gone.status !== 'done') return gone;
   }
   return removed;
+}
+
+function* bootOnce(context: OrchestrationContext, input: StepInput, shape: RunShape): Steps<Outcome<object>> {
+  const made = yield* resourcesOnly(context, input, shape);
+  return made.status === 'done' ? yield* single('waitForApi')(context, input, shape) : made;
 }
 
 function* resourcesOnly(

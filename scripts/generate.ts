@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -9,7 +10,8 @@ import { conditionFile, grantCondition, grantedRoles, roleDefinitions } from './
 import { requestReference } from './reference.ts';
 
 /**
- * Writes what is made from the code: the JSON Schemas, the request reference and the page of errors. `--check` writes
+ * Writes what is made from the code: the JSON Schemas, the request reference, the page of errors and the
+ * index of the local components. `--check` writes
  * nothing and exits 1 when a file is not up to date.
  */
 const root = path.dirname(import.meta.dirname);
@@ -34,12 +36,28 @@ const roles = Object.entries(roleDefinitions(['/subscriptions/00000000-0000-0000
 
 const conditions = grantedRoles.map((role) => [`infra/roles/${conditionFile(role)}`, grantCondition(role)] as const);
 
+/** The index of the local run's component manifests, with the digests that the app checks before it applies them. */
+function localComponents(): string {
+  const folder = path.join(root, 'local/components');
+  const text = readFileSync(path.join(folder, 'index.json'), 'utf8');
+  const index = JSON.parse(text) as readonly { file: string }[];
+  const rows = index.map((row) => ({
+    ...row,
+    sha256: createHash('sha256')
+      .update(readFileSync(path.join(folder, row.file)))
+      .digest('hex'),
+  }));
+  // Right digests stay as the formatter lays them out.
+  return JSON.stringify(rows) === JSON.stringify(index) ? text : `${JSON.stringify(rows, undefined, 2)}\n`;
+}
+
 const files: Readonly<Record<string, string>> = {
   ...Object.fromEntries([...roles, ...conditions]),
   'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
   'docs/request-reference.md': requestReference(clusterSchema),
   'docs/errors.md': errorsPage(),
+  'local/components/index.json': localComponents(),
   'docs/storage.md': storageDocument(),
 };
 

@@ -31,6 +31,8 @@ export interface DocumentStore {
   deleteRequest(name: string): Promise<void>;
   /** A component manifest of the `components` container. */
   readComponent(name: string): Promise<string | undefined>;
+  /** A manifest of an add-on, of the `add-ons` container. */
+  readAddOn(name: string): Promise<string | undefined>;
 }
 
 /** Opens the document containers. */
@@ -89,5 +91,6 @@ export function createDocumentStore(clients: StorageClients): DocumentStore {
       await (await container('requests')).getBlobClient(name).deleteIfExists();
     },
     readComponent: (name) => read('components', name),
+    readAddOn: (name) => read('add-ons', name),
   };
 }

@@ -19,3 +19,10 @@ export const blobContainer: KindDefinition<BlobContainer> = {
     body: await (await clients.storage()).blobContainers.delete(resourceGroup, account, name),
   }),
 };
+
+/** The container of a cluster's relay: the same, but the cluster's own. */
+export const relayContainer: KindDefinition<BlobContainer> = {
+  ...blobContainer,
+  kind: 'relayContainer',
+  title: 'relay container',
+};

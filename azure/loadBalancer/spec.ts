@@ -1,4 +1,4 @@
-import type { LoadBalancer } from '@azure/arm-network';
+import type { FrontendIPConfiguration, LoadBalancer } from '@azure/arm-network';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { SpecInput } from '../resource/kind.ts';
 import { common, networkId, reconcile } from '../resource/reconcile.ts';
@@ -15,17 +15,15 @@ export function loadBalancerParts(plan: ClusterPlan) {
   } as const;
 }
 
-/** The public Standard load balancer of the API server. Parts that others added (NAT rules of later machines) stay. */
+/** The Standard load balancer of the API server, public or internal. Parts that others added (NAT rules of later machines) stay. */
 export function loadBalancerSpec(input: SpecInput, existing: LoadBalancer | undefined): LoadBalancer | undefined {
   const { plan } = input;
   const { api } = plan.network;
   const parts = loadBalancerParts(plan);
   return reconcile(existing, {
-    ...common(input, { role: 'apiserver' }),
+    ...common(input, { role: api.private === undefined ? 'apiserver' : 'apiserver-internal' }),
     sku: { name: 'Standard' },
-    frontendIPConfigurations: [
-      { name: parts.frontend.name, publicIPAddress: { id: networkId(plan, 'publicIPAddresses', api.publicIp) } },
-    ],
+    frontendIPConfigurations: [{ name: parts.frontend.name, ...frontendAddress(plan) }],
     backendAddressPools: [{ name: parts.pool.name }],
     loadBalancingRules: [
       {
@@ -53,14 +51,31 @@ export function loadBalancerSpec(input: SpecInput, existing: LoadBalancer | unde
         probeThreshold: 1,
       },
     ],
-    outboundRules: [
-      {
-        name: 'OutboundNATAllProtocols',
-        protocol: 'All',
-        idleTimeoutInMinutes: 4,
-        frontendIPConfigurations: [{ id: parts.frontend.id }],
-        backendAddressPool: { id: parts.pool.id },
-      },
-    ],
+    // An internal load balancer has no way out: the NAT gateway is the control plane's too.
+    ...(api.private === undefined
+      ? {
+          outboundRules: [
+            {
+              name: 'OutboundNATAllProtocols',
+              protocol: 'All',
+              idleTimeoutInMinutes: 4,
+              frontendIPConfigurations: [{ id: parts.frontend.id }],
+              backendAddressPool: { id: parts.pool.id },
+            },
+          ],
+        }
+      : {}),
   });
+}
+
+/** A public address, or one of the control-plane subnet in the zones that a machine may be in. */
+function frontendAddress(plan: ClusterPlan): Omit<FrontendIPConfiguration, 'name'> {
+  const { api, controlPlaneSubnet } = plan.network;
+  if (api.private === undefined) return { publicIPAddress: { id: networkId(plan, 'publicIPAddresses', api.publicIp) } };
+  return {
+    ...(plan.regionZones.length === 0 ? {} : { zones: [...plan.regionZones] }),
+    privateIPAllocationMethod: 'Static',
+    privateIPAddress: api.private.address,
+    subnet: { id: controlPlaneSubnet.id },
+  };
 }

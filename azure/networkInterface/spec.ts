@@ -26,7 +26,12 @@ export function networkInterfaceSpec(
         privateIPAddressVersion: 'IPv4',
         subnet: { id: plan.network.controlPlaneSubnet.id },
         loadBalancerBackendAddressPools: [{ id: balancer.pool.id }],
-        loadBalancerInboundNatRules: [{ id: `${balancer.id}/inboundNatRules/${plan.controlPlane.machineName}` }],
+        // CAPZ joins machines to their rule on a public load balancer only.
+        ...(plan.network.api.private === undefined
+          ? {
+              loadBalancerInboundNatRules: [{ id: `${balancer.id}/inboundNatRules/${plan.controlPlane.machineName}` }],
+            }
+          : {}),
       },
     ],
   };

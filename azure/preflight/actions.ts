@@ -71,6 +71,8 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
     type: 'Microsoft.Network/privateDnsZones/virtualNetworkLinks',
     links: ['Microsoft.Network/virtualNetworks/join/action'],
   },
+  privateDnsRecord: { type: 'Microsoft.Network/privateDnsZones/A' },
+  relayContainer: { type: 'Microsoft.Storage/storageAccounts/blobServices/containers' },
   privateDnsZoneGroup: { type: 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups' },
   imageDisk: {
     type: 'Microsoft.Compute/disks',
@@ -112,7 +114,7 @@ function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string;
   const group = `/subscriptions/${plan.azure.subscriptionId}/resourceGroups/${resource.resourceGroup}`;
   if (kind === 'roleAssignment') return { scope: detail?.['scope'] ?? group, actions: actionsOf(kind) };
   // A container of ours in an account of the user's is made below that account.
-  if (kind === 'blobContainer' && !plan.storage.account.owned)
+  if ((kind === 'blobContainer' || kind === 'relayContainer') && !plan.storage.account.owned)
     return { scope: plan.storage.account.id, actions: owned ? actionsOf(kind) : [`${byKind[kind].type}/read`] };
   if (!owned) return { scope: id, actions: usedByKind[kind] ?? [`${byKind[kind].type}/read`] };
   return { scope: group, actions: actionsOf(kind) };

@@ -37,15 +37,17 @@ function subnet(
 /**
  * The cluster's virtual network with both subnets in one write (subnets written apart would lock each other out).
  * The NAT gateway serves the workers; control-plane machines go out through the load balancer's outbound rule
- * (cluster-api-pivot.md §2c).
+ * (cluster-api-pivot.md §2c), or through the gateway too when that load balancer is internal.
  */
 export function virtualNetworkSpec(input: SpecInput, existing: VirtualNetwork | undefined): VirtualNetwork | undefined {
   const { network } = input.plan;
+  // Behind an internal load balancer the control plane has no other way out.
+  const controlPlaneGateway = network.api.private === undefined ? undefined : network.natGateway?.name;
   return reconcile(existing, {
     ...broughtAlong(input),
     addressSpace: { addressPrefixes: [...network.virtualNetwork.cidrs] },
     subnets: [
-      subnet(input, network.controlPlaneSubnet, network.controlPlaneSecurityGroup, undefined),
+      subnet(input, network.controlPlaneSubnet, network.controlPlaneSecurityGroup, controlPlaneGateway),
       subnet(input, network.workerSubnet, network.workerSecurityGroup, network.natGateway?.name),
     ],
   });

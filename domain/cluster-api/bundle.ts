@@ -1,6 +1,7 @@
 import { controlPlaneKubeadmConfig, initKubeadmConfig } from '../kubeadm/config.ts';
 import { controlPlaneCloudInit } from '../kubeadm/cloud-init.ts';
 import type { ClusterKeys } from '../kubeadm/keys.ts';
+import { relaySetup } from '../kubeadm/relay.ts';
 import type { ClusterPlan } from '../plan/types.ts';
 import type { Secret } from '../secret.ts';
 import { azureClusterDocument, clusterDocument, identityDocument, namespaceDocument } from './cluster.ts';
@@ -40,6 +41,7 @@ export function bootstrapData(input: Omit<BundleInput, 'kubeconfig'>): Secret {
     config: initKubeadmConfig(controlPlaneKubeadmConfig(plan)),
     keys,
     secretFiles: controlPlaneSecretFiles(plan, observed.identityClientId),
+    own: relaySetup(plan, observed.identityClientId),
   });
 }
 

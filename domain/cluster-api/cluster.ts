@@ -88,6 +88,7 @@ export function azureClusterDocument(plan: ClusterPlan, observed: ObservedAzure)
   const names = documentNames(plan);
   const namespace = namespaceOf(plan);
   const balancer = network.api.loadBalancer;
+  const inside = network.api.private;
   const off = plan.regionZones.filter((zone) => !controlPlane.zones.includes(zone));
   return {
     apiVersion: apiVersions.infrastructure,
@@ -124,15 +125,22 @@ export function azureClusterDocument(plan: ClusterPlan, observed: ObservedAzure)
         subnets: subnets(plan, observed.clusterAddresses ?? []),
         apiServerLB: {
           name: balancer,
-          type: 'Public',
+          type: inside === undefined ? 'Public' : 'Internal',
           sku: 'Standard',
           idleTimeoutInMinutes: 4,
-          frontendIPsCount: 1,
+          ...(inside === undefined ? { frontendIPsCount: 1 } : {}),
           frontendIPs: [
-            { name: `${balancer}-frontEnd`, publicIP: { name: network.api.publicIp, dnsName: network.api.host } },
+            {
+              name: `${balancer}-frontEnd`,
+              ...(inside === undefined
+                ? { publicIP: { name: network.api.publicIp, dnsName: network.api.host } }
+                : { privateIP: inside.address }),
+            },
           ],
           backendPool: { name: `${balancer}-backendPool` },
         },
+        // The zone, its link and the record are ours; with the mode System CAPZ would write the record again and again.
+        ...(inside === undefined ? {} : { privateDNSZone: 'None' }),
       },
     },
   };

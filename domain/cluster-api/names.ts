@@ -5,6 +5,7 @@ import type { ClusterPlan } from '../plan/types.ts';
  * (Cluster API v1.14), v1beta1 for CAPZ v1.26 (cluster-api-pivot.md §0, item 3).
  */
 export const apiVersions = {
+  helm: 'addons.cluster.x-k8s.io/v1alpha1',
   core: 'cluster.x-k8s.io/v1beta2',
   bootstrap: 'bootstrap.cluster.x-k8s.io/v1beta2',
   controlPlane: 'controlplane.cluster.x-k8s.io/v1beta2',
@@ -34,6 +35,8 @@ export const wellKnown = {
   /** Bounds that the cluster autoscaler's Cluster API provider reads off a MachineDeployment. */
   autoscalerMin: 'cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size',
   autoscalerMax: 'cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size',
+  /** Prefix of what the autoscaler reads of a node that does not exist yet: cpu, memory, labels, taints. */
+  autoscalerCapacity: 'capacity.cluster-autoscaler.kubernetes.io/',
   /** Workloads, or namespaces, that reach the outside through the proxy; the value is `proxy`. */
   connection: 'spectrocloud.com/connection',
   /** Capstan's own: the uid of the cluster record, on the namespace and the Cluster. */

@@ -101,9 +101,37 @@ function autoscalerAnnotations(
   shard: PlannedShard,
 ): { readonly annotations?: Readonly<Record<string, string>> } {
   const bounds = shardBounds(plan, pool, shard);
-  return bounds === undefined
-    ? {}
-    : { annotations: { [wellKnown.autoscalerMin]: `${bounds.min}`, [wellKnown.autoscalerMax]: `${bounds.max}` } };
+  if (bounds === undefined) return {};
+  return {
+    annotations: {
+      [wellKnown.autoscalerMin]: `${bounds.min}`,
+      [wellKnown.autoscalerMax]: `${bounds.max}`,
+      ...capacityAnnotations(plan, pool, shard),
+    },
+  };
+}
+
+/**
+ * What a node of this shard would be like: a group without a node can only grow when the autoscaler is told
+ * (Cluster API book, "Using the Cluster Autoscaler", scale from zero; CAPZ publishes no capacity of its templates).
+ */
+function capacityAnnotations(
+  plan: ClusterPlan,
+  pool: PlannedPool,
+  shard: PlannedShard,
+): Readonly<Record<string, string>> {
+  if (pool.capacity === undefined) return {};
+  const zone = shard.zone === undefined ? [] : [`topology.kubernetes.io/zone=${plan.azure.location}-${shard.zone}`];
+  const labels = [...Object.entries(pool.labels).map(([key, value]) => `${key}=${value}`), ...zone];
+  const taints = pool.taints.map(({ key, value, effect }) => `${key}=${value}:${effect}`);
+  const prefix = wellKnown.autoscalerCapacity;
+  return {
+    [`${prefix}cpu`]: `${pool.capacity.cores}`,
+    [`${prefix}memory`]: `${pool.capacity.memoryGiB}Gi`,
+    [`${prefix}ephemeral-disk`]: `${pool.osDisk.sizeGiB}Gi`,
+    ...(labels.length === 0 ? {} : { [`${prefix}labels`]: labels.join(',') }),
+    ...(taints.length === 0 ? {} : { [`${prefix}taints`]: taints.join(',') }),
+  };
 }
 
 /** Names of the two templates that a MachineDeployment makes its machines from. */

@@ -1,5 +1,6 @@
 import { azureJson } from '../kubeadm/azure-json.ts';
 import type { ClusterKeys } from '../kubeadm/keys.ts';
+import { relayMarker } from '../kubeadm/relay.ts';
 import type { ClusterPlan } from '../plan/types.ts';
 import { Secret } from '../secret.ts';
 import { clusterLabels } from './cluster.ts';
@@ -37,6 +38,12 @@ export function certificateSecrets(plan: ClusterPlan, keys: ClusterKeys): readon
 /** `<cluster>-kubeconfig`, through which the controllers reach the cluster they run in. */
 export function kubeconfigSecret(plan: ClusterPlan, kubeconfig: Secret): KubernetesObject {
   return clusterSecret(plan, `${plan.name}-kubeconfig`, { value: kubeconfig });
+}
+
+/** The same secret where requests go through the relay: the first machine puts its own admin.conf in. */
+export function relayedKubeconfigSecret(plan: ClusterPlan): KubernetesObject {
+  const secret = clusterSecret(plan, `${plan.name}-kubeconfig`, {});
+  return { ...secret, data: { value: relayMarker('/etc/kubernetes/admin.conf') } };
 }
 
 /** CP-A's bootstrap data: CAPZ reads it on every reconcile, even though the machine runs (cluster-api-pivot.md §2b). */

@@ -10,6 +10,9 @@ export interface ComponentVersion {
   readonly purpose: string;
 }
 
+/** The add-on provider for Helm: installed with the first add-on that has a chart. */
+export const helmProvider = 'cluster-api-addon-helm';
+
 /** The releases that Capstan installs; equal to `scripts/components/pins.json` (cluster-api-pivot.md §2e). */
 export const componentVersions: readonly ComponentVersion[] = [
   {
@@ -40,6 +43,12 @@ export const componentVersions: readonly ComponentVersion[] = [
     title: 'CAPZ',
     version: 'v1.26.0',
     purpose: 'Azure resources of machines; brings Azure Service Operator v2.18.0',
+  },
+  {
+    name: helmProvider,
+    title: 'Helm add-ons',
+    version: 'v0.6.4',
+    purpose: 'installs Helm charts; only where an add-on has one',
   },
 ];
 

@@ -27,6 +27,13 @@ export const pivotErrors = defineErrors({
     remedy: 'Upgrade one minor version after the other: pull the releases in between into the components container.',
     httpStatus: 409,
   },
+  'CAP-5005': {
+    title: 'The component bundle is not the one that was pulled',
+    cause: 'A file, or the index, has another SHA-256 or another release than it must have. Nothing of it was applied.',
+    remedy:
+      'Run npm run components -- verify to see what differs, then npm run components -- pull. If nobody changed the container knowingly, find out who did.',
+    httpStatus: 500,
+  },
   'CAP-5101': {
     title: 'The cluster refused a Cluster API document',
     cause: 'Schema validation or an admission webhook rejected it. Nothing has been handed over.',

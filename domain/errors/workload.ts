@@ -68,6 +68,19 @@ export const workloadErrors = defineErrors({
     remedy: 'Correct what the cause names and apply again: finished add-ons are not repeated.',
     httpStatus: 502,
   },
+  'CAP-6105': {
+    title: 'A Helm chart cannot be installed',
+    cause: 'The add-on provider for Helm cannot fetch the chart, or the release fails; it has been tried for minutes.',
+    remedy:
+      'Read the message (chart, version, values, images), correct the add-on and apply again. Other add-ons are not touched.',
+    httpStatus: 502,
+  },
+  'CAP-6106': {
+    title: 'A manifest of an add-on is not the one that was asked for',
+    cause: 'The blob is not in the container add-ons, or has another SHA-256 than the request names.',
+    remedy: 'Put the blob into the container, or correct its SHA-256, and apply again.',
+    httpStatus: 409,
+  },
   'CAP-6104': {
     title: 'An object of an add-on is managed by someone else',
     cause: 'Another field manager owns fields that the add-on sets to other values.',

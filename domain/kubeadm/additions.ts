@@ -4,7 +4,7 @@ import type { KubeadmFile } from './types.ts';
 
 /** What Cluster API, kubeadm and CAPZ write themselves: a user's file there would be overwritten, or would break a node. */
 const reserved =
-  /^\/(etc\/kubernetes\/(pki|azure\.json|manifests|admin\.conf|kubelet\.conf)|run\/(kubeadm|cluster-api))/;
+  /^\/(etc\/kubernetes\/(pki|azure\.json|manifests|admin\.conf|kubelet\.conf)|run\/(kubeadm|cluster-api)|etc\/capstan|usr\/local\/sbin\/capstan-)/;
 
 /** cloud-init renders the user data as a Jinja template; a command with its delimiters would be rendered too. */
 const command = z
@@ -44,7 +44,7 @@ export const poolAutoscaling = z
   .refine(({ min, max }) => min <= max, 'min must not be above max')
   .describe('Bounds for the cluster autoscaler; replicas is the size at the start.');
 
-export type PoolAutoscaling = z.output<typeof poolAutoscaling>;
+type PoolAutoscaling = z.output<typeof poolAutoscaling>;
 
 /** The user's additions as kubeadm configuration; empty without any. */
 export function userAdditions(plan: ClusterPlan): {
@@ -62,8 +62,7 @@ export function userAdditions(plan: ClusterPlan): {
 
 /** Autoscaler bounds of a pool; undefined: its size is fixed. */
 export function autoscalingOf(plan: ClusterPlan, pool: string): PoolAutoscaling | undefined {
-  const found = plan.spec.workerPools.find((candidate) => candidate.name === pool);
-  return (found as { readonly autoscaling?: PoolAutoscaling } | undefined)?.autoscaling;
+  return plan.spec.workerPools.find((candidate) => candidate.name === pool)?.autoscaling;
 }
 
 /** Content with Jinja's delimiters travels as base64, because the user data is a Jinja template. */

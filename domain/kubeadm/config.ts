@@ -55,7 +55,11 @@ export function controlPlaneKubeadmConfig(plan: ClusterPlan): KubeadmConfigSpec 
       ],
     },
     mounts: [['LABEL=etcd_disk', etcdMount]],
-    ...additions(plan, azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane)),
+    ...additions(
+      plan,
+      azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane),
+      hairpin(plan),
+    ),
   };
 }
 
@@ -88,17 +92,36 @@ export function workerKubeadmConfig(plan: ClusterPlan, pool: PlannedPool, shard:
 function additions(
   plan: ClusterPlan,
   own: KubeadmFile,
+  { before: ownBefore, after: ownAfter }: Commands = { before: [], after: [] },
 ): Pick<KubeadmConfigSpec, 'files' | 'users' | 'preKubeadmCommands' | 'postKubeadmCommands'> {
   const proxy = proxySetup(plan);
   const user = userAdditions(plan);
   const trusted = trustedCaSetup(plan);
-  const before = [...trusted.commands, ...proxy.commands, ...user.before];
+  const before = [...trusted.commands, ...proxy.commands, ...ownBefore, ...user.before];
+  const after = [...ownAfter, ...user.after];
   return {
     files: [own, ...trusted.files, ...proxy.files, ...user.files],
     ...users(plan),
     ...(before.length === 0 ? {} : { preKubeadmCommands: before }),
-    ...(user.after.length === 0 ? {} : { postKubeadmCommands: user.after }),
+    ...(after.length === 0 ? {} : { postKubeadmCommands: after }),
   };
+}
+
+interface Commands {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/**
+ * A machine cannot reach itself through an internal load balancer (risk R5): on a control-plane machine the name is
+ * its own address. Before kubeadm on the first machine, which is the only one there is; after it on those that join,
+ * because until then only the others have an API server.
+ */
+function hairpin(plan: ClusterPlan): Commands {
+  const { host, private: inside } = plan.network.api;
+  if (inside === undefined) return { before: [], after: [] };
+  const own = (file: string) => `if [ -f ${file} ]; then echo '127.0.0.1 ${host}' >> /etc/hosts; fi`;
+  return { before: [own('/run/kubeadm/kubeadm.yaml')], after: [own('/run/kubeadm/kubeadm-join-config.yaml')] };
 }
 
 /**

@@ -10,6 +10,7 @@ const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   networkInterface: 2,
   disk: 2,
   loadBalancer: 3,
+  relayContainer: 4,
   availabilitySet: 3,
   privateEndpoint: 3,
   privateDnsZoneLink: 3,

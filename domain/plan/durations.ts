@@ -21,6 +21,8 @@ export const createSeconds: Readonly<Record<ResourceKind, number>> = {
   privateEndpoint: 43,
   privateDnsZone: 35,
   privateDnsZoneLink: 35,
+  privateDnsRecord: 2,
+  relayContainer: 2,
   privateDnsZoneGroup: 5,
   imageDisk: 5,
   image: 25,

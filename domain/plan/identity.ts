@@ -1,7 +1,7 @@
 import { armId, clusterNames } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import type { ResourceInput } from './resources.ts';
-import type { ClusterPlan, PlannedNetwork } from './types.ts';
+import type { ClusterPlan, PlannedNetwork, PlannedStorage } from './types.ts';
 
 /** The identity of the control-plane machines: the user's own, or `<cluster>-identity`. */
 export function planIdentity(document: ClusterDocument): ClusterPlan['identity'] {
@@ -62,4 +62,30 @@ export function identityResources(
     if (securityGroup !== undefined) result.push(grant('securityGroupRole', 'Network Contributor', securityGroup));
   }
   return result;
+}
+
+/**
+ * The first machine reads requests from the relay's container and writes results there with its own identity. Granted
+ * in the control-plane step, when identity and container are there; Azure takes minutes to know it, as long as a boot.
+ */
+export function relayResources(
+  storage: PlannedStorage,
+  identity: ClusterPlan['identity'],
+  network: PlannedNetwork,
+): readonly ResourceInput[] {
+  const container = network.api.private?.relayContainer;
+  if (container === undefined) return [];
+  const scope = `${storage.account.id}/blobServices/default/containers/${container}`;
+  const role = 'Storage Blob Data Contributor';
+  return [
+    {
+      key: 'relayRole',
+      kind: 'roleAssignment',
+      names: [`${identity.name}:${role}`],
+      id: `${scope}/providers/Microsoft.Authorization/roleAssignments`,
+      step: 'controlPlane',
+      needs: ['relayContainer', 'identity'],
+      detail: { role, scope },
+    },
+  ];
 }

@@ -78,10 +78,12 @@ export function imageResources(
   image: PlannedImage,
   network: PlannedNetwork,
 ): readonly ResourceInput[] {
-  if (image.sourceUrl === undefined) return [];
+  const relay = relayContainer(storage, network);
+  if (image.sourceUrl === undefined) return relay.length === 0 ? [] : [accountResource(storage), ...relay];
   const step = 'image';
   const before = [
     ...storageResources(storage),
+    ...relay,
     ...(image.disk === undefined
       ? []
       : [{ key: 'imageDisk', kind: 'imageDisk', names: [image.disk.name], step } as const]),
@@ -106,25 +108,45 @@ function closure({ account }: PlannedStorage): ResourceInput {
   };
 }
 
-function storageResources({ account, container, network }: PlannedStorage): readonly ResourceInput[] {
-  const step = 'image';
+function accountResource({ account, network }: PlannedStorage): ResourceInput {
+  return {
+    key: 'storageAccount',
+    kind: 'storageAccount',
+    names: [account.name],
+    resourceGroup: account.resourceGroup,
+    step: 'image',
+    owned: account.owned,
+    // Rules name subnets, which must be there.
+    ...(network?.mode === 'selectedNetworks' ? { needs: ['virtualNetwork'] } : {}),
+  };
+}
+
+/** Where requests to a private API server wait for its first machine. */
+function relayContainer({ account }: PlannedStorage, network: PlannedNetwork): readonly ResourceInput[] {
+  const container = network.api.private?.relayContainer;
+  if (container === undefined) return [];
   return [
     {
-      key: 'storageAccount',
-      kind: 'storageAccount',
-      names: [account.name],
+      key: 'relayContainer',
+      kind: 'relayContainer',
+      names: [account.name, 'default', container],
       resourceGroup: account.resourceGroup,
-      step,
-      owned: account.owned,
-      // Rules name subnets, which must be there.
-      ...(network?.mode === 'selectedNetworks' ? { needs: ['virtualNetwork'] } : {}),
+      step: 'image',
+      needs: ['storageAccount'],
     },
+  ];
+}
+
+function storageResources(storage: PlannedStorage): readonly ResourceInput[] {
+  const { account, container } = storage;
+  return [
+    accountResource(storage),
     {
       key: 'blobContainer',
       kind: 'blobContainer',
       names: [account.name, 'default', container.name],
       resourceGroup: account.resourceGroup,
-      step,
+      step: 'image',
       owned: container.owned,
       needs: ['storageAccount'],
     },

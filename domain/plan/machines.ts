@@ -39,7 +39,9 @@ export function planPool(cluster: string, pool: WorkerPoolSpec, facts: AzureFact
           machineDeployment: machineDeploymentName(cluster, pool.name, share.zone),
         }));
   const { name, vmSize, replicas, osDisk, labels, taints, rollout, healthCheck } = pool;
-  return { name, vmSize, replicas, shards, osDisk, labels, taints, rollout, healthCheck };
+  const size = facts.vmSizes[vmSize];
+  const capacity = size === undefined ? {} : { capacity: { cores: size.cores, memoryGiB: size.memoryGiB } };
+  return { name, vmSize, ...capacity, replicas, shards, osDisk, labels, taints, rollout, healthCheck };
 }
 
 /** Resources of the control-plane step: what CAPZ would make for the first machine. */

@@ -3,13 +3,19 @@ import { addressAt, parseCidr } from '../network/cidr.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import { dnsSuffix } from './clouds.ts';
 import type { ResourceInput } from './resources.ts';
-import type { AzureFacts, PlannedNetwork } from './types.ts';
+import type { AzureFacts, PlannedNetwork, PlannedPrivateApi } from './types.ts';
 
 /** Network part of the plan: names from CAPZ's table, or the user's own network with static placement. */
-export function planNetwork(document: ClusterDocument, facts: AzureFacts): PlannedNetwork {
+export function planNetwork(document: ClusterDocument, facts: AzureFacts, uid: string): PlannedNetwork {
   const { spec } = document;
   const { subscriptionId, resourceGroup, location } = spec.azure;
   const names = clusterNames(document.metadata.name);
+  const controlPlaneCidr =
+    spec.network.placement === 'static'
+      ? facts.staticNetwork?.controlPlaneSubnet.cidr
+      : spec.network.cidrs.controlPlaneSubnet;
+  const inside =
+    spec.network.api.exposure === 'private' ? privateApi(document, controlPlaneCidr ?? '', uid) : undefined;
   const dnsLabel = apiDnsLabel(document.metadata.name, subscriptionId, resourceGroup);
   const service = parseCidr(spec.network.serviceCidr);
   const shared = {
@@ -17,12 +23,16 @@ export function planNetwork(document: ClusterDocument, facts: AzureFacts): Plann
     serviceCidr: spec.network.serviceCidr,
     dnsServiceIp: service === undefined ? '' : addressAt(service, 10),
     api: {
-      host: `${dnsLabel}.${location}.cloudapp.${dnsSuffix[spec.azure.environment]}`,
+      host:
+        inside === undefined
+          ? `${dnsLabel}.${location}.cloudapp.${dnsSuffix[spec.azure.environment]}`
+          : `${inside.record}.${inside.dnsZone}`,
       port: 6443 as const,
       dnsLabel,
       publicIp: names.apiPublicIp,
-      loadBalancer: names.loadBalancer,
+      loadBalancer: inside === undefined ? names.loadBalancer : names.internalLoadBalancer,
       allowedCidrs: spec.network.api.allowedCidrs,
+      ...(inside === undefined ? {} : { private: inside }),
     },
     sshAllowedCidrs: spec.network.ssh.allowedCidrs,
   };
@@ -60,13 +70,51 @@ export function planNetwork(document: ClusterDocument, facts: AzureFacts): Plann
   };
 }
 
+/** CAPZ's own default is the hundredth address; smaller subnets get their last one that Azure leaves free. */
+function privateApi(document: ClusterDocument, subnetCidr: string, uid: string): PlannedPrivateApi {
+  const { metadata, spec } = document;
+  const names = clusterNames(metadata.name);
+  const subnet = parseCidr(subnetCidr);
+  const size = subnet === undefined ? 0 : subnet.last - subnet.first + 1;
+  const chosen = subnet === undefined ? '' : addressAt(subnet, size > 128 ? 100 : size - 2);
+  return {
+    address: spec.network.api.privateAddress ?? chosen,
+    dnsZone: names.privateDnsZone,
+    dnsLink: spec.network.placement === 'static' ? `${spec.network.virtualNetwork ?? ''}-link` : names.privateDnsLink,
+    record: 'apiserver',
+    relayContainer: `relay-${metadata.name.slice(0, 40)}-${uid.slice(0, 8)}`.replaceAll(/-+/g, '-'),
+  };
+}
+
+/** The way to the API server: load balancer with its address, or with its name in a private zone. */
+function apiResources({ api }: PlannedNetwork): readonly ResourceInput[] {
+  const step = 'network';
+  const balancer = { key: 'loadBalancer', kind: 'loadBalancer', names: [api.loadBalancer], step } as const;
+  if (api.private === undefined) {
+    return [
+      { key: 'apiPublicIp', kind: 'publicIPAddress', names: [api.publicIp], step },
+      { ...balancer, needs: ['apiPublicIp'] },
+    ];
+  }
+  const { dnsZone, dnsLink, record } = api.private;
+  return [
+    { ...balancer, needs: ['virtualNetwork'] },
+    { key: 'apiDnsZone', kind: 'privateDnsZone', names: [dnsZone], step },
+    {
+      key: 'apiDnsZoneLink',
+      kind: 'privateDnsZoneLink',
+      names: [dnsZone, dnsLink],
+      step,
+      needs: ['apiDnsZone', 'virtualNetwork'],
+    },
+    { key: 'apiDnsRecord', kind: 'privateDnsRecord', names: [dnsZone, record], step, needs: ['apiDnsZone'] },
+  ];
+}
+
 /** Resources of the network step, in the order CAPZ would make them. */
 export function networkResources(network: PlannedNetwork): readonly ResourceInput[] {
   const step = 'network';
-  const api: ResourceInput[] = [
-    { key: 'apiPublicIp', kind: 'publicIPAddress', names: [network.api.publicIp], step },
-    { key: 'loadBalancer', kind: 'loadBalancer', names: [network.api.loadBalancer], step, needs: ['apiPublicIp'] },
-  ];
+  const api = apiResources(network);
   const { controlPlaneSecurityGroup, workerSecurityGroup, routeTable, natGateway } = network;
   if (
     controlPlaneSecurityGroup === undefined ||

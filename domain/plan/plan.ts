@@ -1,6 +1,6 @@
 import { secretPrefix } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
-import { identityResources, planIdentity } from './identity.ts';
+import { identityResources, planIdentity, relayResources } from './identity.ts';
 import { imageResources, planImage, planStorage } from './image.ts';
 import { machineResources, planControlPlane, planPool } from './machines.ts';
 import { networkResources, planNetwork } from './network.ts';
@@ -15,7 +15,7 @@ import type { AzureFacts, ClusterPlan } from './types.ts';
  */
 export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: string): ClusterPlan {
   const { spec, metadata } = document;
-  const network = planNetwork(document, facts);
+  const network = planNetwork(document, facts, uid);
   const storage = planStorage(document, facts, network);
   const image = planImage(document, facts);
   const identity = planIdentity(document);
@@ -25,6 +25,7 @@ export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: s
     ...identityResources(document, identity, network),
     ...imageResources(document, storage, image, network),
     ...machineResources(controlPlane, network.api.loadBalancer),
+    ...relayResources(storage, identity, network),
   ];
   const known = new Set(inputs.map((input) => input.key));
   return {

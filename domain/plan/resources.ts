@@ -23,6 +23,8 @@ const types: Readonly<Record<ResourceKind, string>> = {
   privateEndpoint: 'Microsoft.Network/privateEndpoints',
   privateDnsZone: 'Microsoft.Network/privateDnsZones',
   privateDnsZoneLink: 'Microsoft.Network/privateDnsZones/virtualNetworkLinks',
+  privateDnsRecord: 'Microsoft.Network/privateDnsZones/A',
+  relayContainer: 'Microsoft.Storage/storageAccounts/blobServices/containers',
   privateDnsZoneGroup: 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
   imageDisk: 'Microsoft.Compute/disks',
   image: 'Microsoft.Compute/images',

@@ -23,7 +23,9 @@ export type ResourceKind =
   | 'privateEndpoint'
   | 'privateDnsZone'
   | 'privateDnsZoneLink'
+  | 'privateDnsRecord'
   | 'privateDnsZoneGroup'
+  | 'relayContainer'
   | 'image'
   | 'gallery'
   | 'galleryImage'
@@ -90,6 +92,8 @@ export interface PlannedNetwork {
     readonly loadBalancer: string;
     /** Empty: open to everyone. */
     readonly allowedCidrs: readonly string[];
+    /** Set when the API server has no public address: the name resolves, and the load balancer answers, inside only. */
+    readonly private?: PlannedPrivateApi;
   };
   readonly sshAllowedCidrs: readonly string[];
 }
@@ -102,6 +106,19 @@ export interface PlannedStorageNetwork {
   readonly addresses: readonly string[];
   /** The public endpoint is there for the copy and is disabled when the image is made. */
   readonly closes: boolean;
+}
+
+/** The API server inside the virtual network, under the names CAPZ gives its parts (cluster-api-pivot.md §2c). */
+export interface PlannedPrivateApi {
+  /** Address of the internal load balancer, in the control-plane subnet. */
+  readonly address: string;
+  readonly dnsZone: string;
+  /** Link of the zone with the virtual network. */
+  readonly dnsLink: string;
+  /** Name of the address record in the zone. */
+  readonly record: 'apiserver';
+  /** Container of the cluster's storage account through which requests reach the API server. */
+  readonly relayContainer: string;
 }
 
 export interface PlannedStorage {
@@ -167,6 +184,8 @@ export interface PlannedShard {
 export interface PlannedPool {
   readonly name: string;
   readonly vmSize: string;
+  /** Of the VM size; absent in plans of earlier versions. */
+  readonly capacity?: { readonly cores: number; readonly memoryGiB: number };
   readonly replicas: number;
   readonly shards: readonly PlannedShard[];
   readonly osDisk: PlannedDisk;

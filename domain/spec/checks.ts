@@ -112,6 +112,14 @@ function poolProblems({ spec, metadata }: ClusterDocument): Broken[] {
         code: 'CAP-1001',
       });
     }
+    const { autoscaling, replicas } = pool;
+    if (autoscaling !== undefined && (replicas < autoscaling.min || replicas > autoscaling.max)) {
+      problems.push({
+        path: ['spec', 'workerPools', index, 'replicas'],
+        message: `is ${replicas}: must lie between autoscaling.min ${autoscaling.min} and autoscaling.max ${autoscaling.max}`,
+        code: 'CAP-1001',
+      });
+    }
   }
   const addOns = new Set<string>();
   for (const [index, addOn] of spec.addOns.entries()) {
@@ -119,6 +127,11 @@ function poolProblems({ spec, metadata }: ClusterDocument): Broken[] {
     if (addOns.has(addOn.name))
       problems.push({ path, message: `there are two add-ons named ${addOn.name}`, code: 'CAP-1001' });
     addOns.add(addOn.name);
+    const broken = (field: string, message: string) =>
+      problems.push({ path: ['spec', 'addOns', index, field], message, code: 'CAP-1001' });
+    if (addOn.manifests.length === 0 && addOn.chart === undefined)
+      broken('manifests', 'name manifests, a chart, or both');
+    if (addOn.values !== undefined && addOn.chart === undefined) broken('values', 'belongs to a chart');
   }
   return problems;
 }
@@ -172,8 +185,11 @@ function storageNetworkProblems(storage: ClusterDocument['spec']['storage']): Br
 function unavailable({ spec }: ClusterDocument): Broken[] {
   const problems: Broken[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
-  if (spec.network.api.exposure === 'private')
-    refuse(['spec', 'network', 'api', 'exposure'], 'private is not available in this version');
+  if (spec.network.api.exposure === 'private' && spec.storage.networkAccess === 'private')
+    refuse(
+      ['spec', 'storage', 'networkAccess'],
+      'private closes the account through which Capstan reaches a private API server: choose open or selectedNetworks',
+    );
   if (spec.azure.environment !== 'public') {
     refuse(['spec', 'azure', 'environment'], `${spec.azure.environment} is not available in this version`);
   }

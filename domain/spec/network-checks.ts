@@ -6,7 +6,24 @@ const staticFields = ['resourceGroup', 'virtualNetwork', 'controlPlaneSubnet', '
 
 /** Rules of placement and address ranges. */
 export function networkProblems(document: ClusterDocument): readonly Broken[] {
-  return [...placementProblems(document), ...rangeProblems(document)];
+  return [...placementProblems(document), ...privateAddressProblems(document), ...rangeProblems(document)];
+}
+
+/** The private address belongs to a private API server, and must be one that Azure can give to a load balancer. */
+function privateAddressProblems({ spec }: ClusterDocument): Broken[] {
+  const { api, placement, cidrs } = spec.network;
+  if (api.privateAddress === undefined) return [];
+  const broken = (message: string): Broken[] => [
+    { path: ['spec', 'network', 'api', 'privateAddress'], message, code: 'CAP-1004' },
+  ];
+  if (api.exposure !== 'private') return broken('belongs to exposure: private');
+  // The user's own subnet is read in preflight; Azure refuses an address that is not in it, or taken.
+  const subnet = placement === 'dynamic' ? parseCidr(cidrs.controlPlaneSubnet) : undefined;
+  const address = parseCidr(`${api.privateAddress}/32`);
+  if (subnet === undefined || address === undefined) return [];
+  if (!contains(subnet, address)) return broken(`${api.privateAddress} lies outside the subnet ${subnet.cidr}`);
+  const reserved = address.first < subnet.first + 4 || address.first === subnet.last;
+  return reserved ? broken(`${api.privateAddress} is one of the five addresses that Azure keeps of a subnet`) : [];
 }
 
 function placementProblems({ spec }: ClusterDocument): Broken[] {
@@ -104,7 +121,7 @@ function dynamicRangeProblems({ spec }: ClusterDocument, pods: Range, services: 
   }
   // One more for a machine that is replaced before the old one goes.
   const wantedControl = spec.controlPlane.replicas + 1;
-  const wantedWorkers = spec.workerPools.reduce((sum, pool) => sum + pool.replicas + 3, 0);
+  const wantedWorkers = spec.workerPools.reduce((sum, pool) => sum + (pool.autoscaling?.max ?? pool.replicas) + 3, 0);
   if (usableAddresses(control) < wantedControl)
     broken('controlPlaneSubnet', `${control.cidr} has no room for ${wantedControl} machines`);
   if (usableAddresses(workers) < wantedWorkers)

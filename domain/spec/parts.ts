@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { poolAutoscaling } from '../kubeadm/additions.ts';
 
 const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'must be an IPv4 range such as 10.0.0.0/16');
 const zone = z.enum(['1', '2', '3']);
@@ -31,7 +32,14 @@ export const network = z
     serviceCidr: cidr.default('172.20.0.0/16').describe('Addresses of services.'),
     api: z
       .strictObject({
-        exposure: z.enum(['public', 'private']).default('public').describe('public: behind a public load balancer.'),
+        exposure: z
+          .enum(['public', 'private'])
+          .default('public')
+          .describe('public: behind a public load balancer; private: inside the virtual network only.'),
+        privateAddress: z
+          .ipv4()
+          .optional()
+          .describe('private: address of the load balancer in the control-plane subnet; absent: one is chosen.'),
         allowedCidrs: z.array(cidr).max(100).default([]).describe('Who may reach the API server; empty: everyone.'),
       })
       .prefault({}),
@@ -224,7 +232,12 @@ export const taint = z.strictObject({
 export const workerPool = z
   .strictObject({
     name: label.max(20),
-    replicas: z.int().min(0).max(1000),
+    replicas: z
+      .int()
+      .min(0)
+      .max(1000)
+      .describe('Number of workers; with autoscaling the number at the start, later left to the autoscaler.'),
+    autoscaling: poolAutoscaling.optional(),
     vmSize: vmSize.default('Standard_D4s_v5'),
     zones: z.array(zone).min(1).max(3).optional().describe('Zones to spread over; absent: all that offer the size.'),
     osDisk: disk(60),
@@ -235,6 +248,33 @@ export const workerPool = z
   })
   .describe('A pool of workers: one MachineDeployment per zone.');
 
+const chart = z
+  .strictObject({
+    repository: z
+      .string()
+      .max(2048)
+      .regex(
+        /^(https|oci):\/\/[a-z0-9.-]+\.[a-z0-9-]+(:\d+)?(\/[\w./-]*)?$/,
+        'must be an https or oci URL without user name',
+      ),
+    name: z.string().regex(/^[a-z0-9][\w.-]{0,127}$/, 'must be the name of a chart'),
+    version: z
+      .string()
+      .regex(/^v?\d+\.\d+\.\d+([-+][\w.+-]+)?$/, 'must be one version such as 4.12.1: a range would change by itself'),
+    releaseName: label.max(53).optional().describe("Name of the Helm release; absent: the add-on's name."),
+  })
+  .describe('A Helm chart, installed by the add-on provider for Helm in the cluster.');
+
+const manifest = z
+  .union([
+    z.string().min(1).max(60_000),
+    z.strictObject({
+      blob: z.string().regex(/^[\w][\w./-]{0,255}$/, 'must be the name of a blob in the container add-ons'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex'),
+    }),
+  ])
+  .describe('YAML text, or a blob of the container add-ons with its SHA-256.');
+
 export const addOn = z
   .strictObject({
     name: label,
@@ -244,7 +284,9 @@ export const addOn = z
       .default({})
       .describe('Labels of the namespace, e.g. spectrocloud.com/connection: proxy.'),
     layer: z.int().min(0).max(99).default(0).describe('Layers are installed one after the other, lowest first.'),
-    manifests: z.array(z.string().min(1).max(60_000)).min(1).max(50).describe('Kubernetes manifests as YAML text.'),
+    manifests: z.array(manifest).max(50).default([]).describe('Kubernetes manifests; applied before the chart.'),
+    chart: chart.optional(),
+    values: z.record(z.string(), z.unknown()).optional().describe('Values of the chart.'),
   })
   .describe('Something installed into the finished cluster.');
 

@@ -48,6 +48,11 @@ const failures: readonly RegExp[] = [
 // oxlint-disable-next-line no-control-regex -- a console is full of them
 const controls = /\u001B\[[0-9;?]*[A-Za-z]|[\u0000-\u0008\u000B-\u001F\u007F]/g;
 
+/** A line of a serial console as text. */
+export function plainLine(line: string): string {
+  return line.replaceAll(controls, '').trim();
+}
+
 /**
  * Reads the console text.
  *
@@ -55,7 +60,7 @@ const controls = /\u001B\[[0-9;?]*[A-Za-z]|[\u0000-\u0008\u000B-\u001F\u007F]/g;
  *   or kubeadm gave up
  */
 export function bootProgress(console: string): BootProgress {
-  const lines = console.split('\n').map((line) => line.replaceAll(controls, '').trim());
+  const lines = console.split('\n').map(plainLine);
   const reached = new Set(
     markers.filter(([marker]) => lines.some((line) => marker.test(line))).map(([, phase]) => phase),
   );

@@ -7,7 +7,6 @@ export const bootLimitSeconds = 1800;
 
 /** What is known when the first machine does not come up. */
 export interface BootSituation {
-  readonly plan: ClusterPlan;
   readonly progress: BootProgress;
   /** Azure seconds since the machine was created. */
   readonly elapsedSeconds: number;
@@ -15,14 +14,24 @@ export interface BootSituation {
   readonly replacements: number;
   /** The API server answered once, or the hand-over has begun: the machine holds the cluster's state. */
   readonly holdsState: boolean;
+  /** It failed in an operation before this one: whoever applied again may have corrected what it failed on. */
+  readonly inherited?: boolean;
 }
 
 /** What to do about a first machine that boots. */
 export type BootDecision =
   | { readonly next: 'wait' }
-  /** Delete these, in this order, then run the control-plane step again: it makes the machine anew, with the same keys. */
-  | { readonly next: 'replace'; readonly because: string; readonly remove: readonly RemovedResource[] }
-  | { readonly next: 'fail'; readonly because: string };
+  /** Delete `firstMachineResources`, then run the control-plane step again: it makes the machine anew, with the same keys. */
+  | { readonly next: 'replace'; readonly because: string }
+  | BootEnd;
+
+/** It is given up. */
+export interface BootEnd {
+  readonly next: 'fail';
+  readonly because: string;
+  /** Another operation may make the machine anew. */
+  readonly mayBeReplaced: boolean;
+}
 
 export interface RemovedResource {
   readonly kind: 'virtualMachine' | 'disk';
@@ -38,11 +47,11 @@ const willRepeat: readonly RegExp[] = [
 /**
  * Decides over a first machine that has not come up: one clean retry on a fresh virtual machine where that is safe.
  * Safe means that the machine never answered as an API server, so nothing but its own disks is lost; and useful means
- * that the failure is not one that the same user data meets again. The data disk goes with the machine: a half-made
+ * that the failure is not one that the same user data meets again (of an earlier operation's machine it may). The data disk goes with the machine: a half-made
  * etcd on it would be taken for an existing member.
  */
 export function decideBoot(situation: BootSituation): BootDecision {
-  const { plan, progress, elapsedSeconds, replacements, holdsState } = situation;
+  const { progress, elapsedSeconds, replacements, holdsState } = situation;
   const late = elapsedSeconds > bootLimitSeconds;
   if (progress.state === 'booting' && !late) {
     return { next: 'wait' };
@@ -51,20 +60,23 @@ export function decideBoot(situation: BootSituation): BootDecision {
     progress.state === 'failed'
       ? `${progress.phase}: ${progress.reason}`
       : `${progress.phase}: nothing new for ${Math.round(elapsedSeconds / 60)} minutes, last "${progress.last}"`;
-  const hopeless = progress.state === 'failed' && willRepeat.some((pattern) => pattern.test(progress.reason));
-  if (holdsState || replacements > 0 || hopeless) {
-    return { next: 'fail', because };
-  }
+  const hopeless =
+    situation.inherited !== true &&
+    progress.state === 'failed' &&
+    willRepeat.some((pattern) => pattern.test(progress.reason));
+  return holdsState || replacements > 0 || hopeless
+    ? { next: 'fail', because, mayBeReplaced: !holdsState }
+    : { next: 'replace', because };
+}
+
+/** What goes with a first machine that is made anew, in this order: disks are held by their machine. */
+export function firstMachineResources(plan: ClusterPlan): readonly RemovedResource[] {
   const { subscriptionId, resourceGroup } = plan.azure;
   const name = plan.controlPlane.machineName;
-  const disk = (suffix: string): RemovedResource => ({
-    kind: 'disk',
-    id: armId(subscriptionId, resourceGroup, 'Microsoft.Compute/disks', `${name}_${suffix}`),
-  });
-  const machine = armId(subscriptionId, resourceGroup, 'Microsoft.Compute/virtualMachines', name);
-  return {
-    next: 'replace',
-    because,
-    remove: [{ kind: 'virtualMachine', id: machine }, disk('OSDisk'), disk('etcddisk')],
-  };
+  const compute = (type: string, own: string) => armId(subscriptionId, resourceGroup, `Microsoft.Compute/${type}`, own);
+  return [
+    { kind: 'virtualMachine', id: compute('virtualMachines', name) },
+    { kind: 'disk', id: compute('disks', `${name}_OSDisk`) },
+    { kind: 'disk', id: compute('disks', `${name}_etcddisk`) },
+  ];
 }

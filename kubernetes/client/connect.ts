@@ -1,10 +1,12 @@
-import type { KeyPair } from '#domain/kubeadm/keys.ts';
+import type { ClusterKeys, KeyPair } from '#domain/kubeadm/keys.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
+import type { Secret } from '#domain/secret.ts';
 import { createKubernetesClient } from './client.ts';
 import type { KubernetesClient } from './client.ts';
 import { registered } from './errors.ts';
 import { createHttpsTransport } from './https-transport.ts';
+import { createRelayTransport, type RelayStore } from './relay-transport.ts';
 import { KubernetesForeignCertificate, KubernetesUnreachable } from './transport.ts';
 
 /** The API server of one cluster. */
@@ -16,6 +18,43 @@ export interface ConnectOptions {
   /** HTTP CONNECT proxy (CAPSTAN_AZURE_GATEWAY); absent in Azure. */
   readonly gatewayUrl?: string;
   readonly timeoutMs?: number;
+}
+
+/** An API server that is reached through the relay of its first machine. */
+export interface RelayOptions {
+  readonly host: string;
+  readonly store: RelayStore;
+  readonly keys: ClusterKeys;
+  /** User data of the first machine, as it was given to Azure. */
+  readonly userData: Secret;
+  /** Milliseconds without a result after which a request counts as lost. */
+  readonly timeoutMs: number;
+  /** Milliseconds between two looks for a result. */
+  readonly lookMs: number;
+}
+
+/** Opens a client over the relay. No request is made yet. */
+export function connectThroughRelay({ host, store, keys, userData, ...pace }: RelayOptions): KubernetesClient {
+  const pki = '/etc/kubernetes/pki';
+  return createKubernetesClient(
+    createRelayTransport({
+      host,
+      store,
+      authorityKey: keys.certificateAuthority.key,
+      files: {
+        [`${pki}/ca.crt`]: keys.certificateAuthority.certificate,
+        [`${pki}/ca.key`]: keys.certificateAuthority.key,
+        [`${pki}/etcd/ca.crt`]: keys.etcd.certificate,
+        [`${pki}/etcd/ca.key`]: keys.etcd.key,
+        [`${pki}/front-proxy-ca.crt`]: keys.frontProxy.certificate,
+        [`${pki}/front-proxy-ca.key`]: keys.frontProxy.key,
+        [`${pki}/sa.pub`]: keys.serviceAccount.publicKey,
+        [`${pki}/sa.key`]: keys.serviceAccount.key,
+        '/var/lib/cloud/instance/user-data.txt': userData,
+      },
+      ...pace,
+    }),
+  );
 }
 
 /** A connection's client certificate lives half an hour (cluster-api-pivot.md §3, Ready). */

@@ -1,3 +1,4 @@
+import { helmProvider } from '#domain/cluster-api/versions.ts';
 import type { Component, ProviderIdentity } from './component.ts';
 import type { Placement } from './placement.ts';
 
@@ -42,6 +43,11 @@ const known: Readonly<Record<string, Known>> = {
     title: 'CAPZ',
     provider: { name: 'azure', type: 'InfrastructureProvider' },
     placement: 'controlPlane',
+  },
+  [helmProvider]: {
+    stage: 4,
+    provider: { name: 'helm', type: 'AddonProvider' },
+    placement: 'anywhere',
   },
 };
 

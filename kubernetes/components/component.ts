@@ -1,7 +1,7 @@
 import type { KubernetesObject, ObjectReference } from '#domain/cluster-api/object.ts';
 import { apiVersions } from '#domain/cluster-api/names.ts';
-import { placed } from './placement.ts';
-import type { Placement } from './placement.ts';
+import { placed, withHostAlias } from './placement.ts';
+import type { HostAlias, Placement } from './placement.ts';
 import { withProxyEnvironment } from './proxy.ts';
 import type { ProxyEnvironment } from './proxy.ts';
 import { applyOrder, parseManifest, substitute } from './manifest.ts';
@@ -40,6 +40,8 @@ export interface Component {
    * control-plane nodes, because those call Azure.
    */
   readonly proxy?: ProxyEnvironment;
+  /** A name that the pods of its Deployments resolve to this address, whatever DNS says. */
+  readonly hostAlias?: HostAlias;
   /** Values for the manifest's variables. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -50,7 +52,8 @@ export interface Component {
  */
 export function componentObjects(component: Component): readonly KubernetesObject[] {
   const text = substitute(component.manifest, component.variables ?? {}, component.name);
-  const objects = placed(parseManifest(text, component.name), component.placement).map((object) =>
+  const aliased = withHostAlias(parseManifest(text, component.name), component.hostAlias);
+  const objects = placed(aliased, component.placement).map((object) =>
     component.placement === 'controlPlane' && object.kind === 'Deployment'
       ? withProxyEnvironment(object, component.proxy ?? {})
       : object,

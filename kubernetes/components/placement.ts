@@ -25,8 +25,42 @@ export function placed(
     : objects.map((object) => (object.kind === 'Deployment' ? place(object, placement) : object));
 }
 
+/** An entry of a pod's hosts file. */
+export interface HostAlias {
+  readonly ip: string;
+  readonly hostname: string;
+}
+
+/** The objects with the name put into the hosts file of every Deployment's pods. */
+export function withHostAlias(
+  objects: readonly KubernetesObject[],
+  alias: HostAlias | undefined,
+): readonly KubernetesObject[] {
+  if (alias === undefined) return objects;
+  return objects.map((object) =>
+    object.kind === 'Deployment'
+      ? withPod(object, (pod) => ({
+          ...pod,
+          hostAliases: [...listField(pod, 'hostAliases'), { ip: alias.ip, hostnames: [alias.hostname] }],
+        }))
+      : object,
+  );
+}
+
+type Pod = Readonly<Record<string, unknown>>;
+
+function withPod(deployment: KubernetesObject, change: (pod: Pod | undefined) => Pod): KubernetesObject {
+  const pod = field(deployment, 'spec', 'template', 'spec') as Pod | undefined;
+  const spec = deployment['spec'] as Pod;
+  const template = field(spec, 'template') as Pod;
+  return { ...deployment, spec: { ...spec, template: { ...template, spec: change(pod) } } };
+}
+
 function place(deployment: KubernetesObject, placement: Placement): KubernetesObject {
-  const pod = field(deployment, 'spec', 'template', 'spec') as Readonly<Record<string, unknown>> | undefined;
+  return withPod(deployment, (pod) => placedPod(pod, placement));
+}
+
+function placedPod(pod: Pod | undefined, placement: Placement): Pod {
   const tolerations = listField(pod, 'tolerations');
   const tolerates = tolerations.some(
     (given) =>
@@ -35,12 +69,9 @@ function place(deployment: KubernetesObject, placement: Placement): KubernetesOb
       textField(given, 'operator') === 'Exists',
   );
   const selector = field(pod, 'nodeSelector') as Readonly<Record<string, string>> | undefined;
-  const placedPod = {
+  return {
     ...pod,
     tolerations: tolerates ? tolerations : [...tolerations, toleration],
     ...(placement === 'controlPlane' ? { nodeSelector: { ...selector, [role]: '' } } : {}),
   };
-  const spec = deployment['spec'] as Readonly<Record<string, unknown>>;
-  const template = field(spec, 'template') as Readonly<Record<string, unknown>>;
-  return { ...deployment, spec: { ...spec, template: { ...template, spec: placedPod } } };
 }

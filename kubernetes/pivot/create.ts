@@ -4,7 +4,7 @@ import { wellKnown } from '#domain/cluster-api/names.ts';
 import { field, ownerReference, referenceKey, referenceOf } from '#domain/cluster-api/object.ts';
 import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { ownerReferences, ownershipOf } from '#domain/cluster-api/owners.ts';
-import { kubeconfigSecret } from '#domain/cluster-api/secrets.ts';
+import { kubeconfigSecret, relayedKubeconfigSecret } from '#domain/cluster-api/secrets.ts';
 import { Secret } from '#domain/secret.ts';
 import { failed } from '#domain/outcome.ts';
 import type { Wait } from '#domain/outcome.ts';
@@ -103,6 +103,9 @@ async function completeDocument(context: PivotContext, document: KubernetesObjec
   }
   if (document.metadata.name !== `${plan.name}-kubeconfig`) {
     return document;
+  }
+  if (plan.network.api.private !== undefined) {
+    return relayedKubeconfigSecret(plan);
   }
   const kubeconfig = await createKubeconfig({
     cluster: plan.name,

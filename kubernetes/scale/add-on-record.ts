@@ -33,7 +33,11 @@ const label = 'capstan.dev/add-on';
 const protectedNamespaces = /^(default|kube-.*|capi-.*|capz-system|cert-manager|calico-system|tigera-operator)$/;
 
 /** Opens the memory of one add-on, before its first object is applied. */
-export async function openMemory(client: KubernetesClient, plan: ClusterPlan, addOn: AddOnSpec): Promise<AddOnMemory> {
+export async function openMemory(
+  client: KubernetesClient,
+  plan: ClusterPlan,
+  addOn: Pick<AddOnSpec, 'name' | 'namespace'>,
+): Promise<AddOnMemory> {
   const { name, namespace } = addOn;
   const known = (await readRecords(client, plan)).find((record) => record.name === name);
   let record: AddOnRecord = known ?? { name, brought: [], objects: [] };

@@ -1,5 +1,5 @@
 import { field, referenceKey, referenceOf, textField } from '#domain/cluster-api/object.ts';
-import type { KubernetesObject } from '#domain/cluster-api/object.ts';
+import type { KubernetesObject, ObjectReference } from '#domain/cluster-api/object.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
@@ -14,6 +14,11 @@ import { openMemory } from './add-on-record.ts';
 
 const codes = { refused: 'CAP-6102', conflict: 'CAP-6104' } as const;
 
+/** An add-on with its manifests as text. */
+export type ResolvedAddOn = Pick<AddOnSpec, 'name' | 'namespace' | 'namespaceLabels'> & {
+  readonly manifests: readonly string[];
+};
+
 /** The layers of add-ons, lowest first; the add-ons of one layer are independent of each other. */
 export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly AddOnSpec[])[] {
   const layers = [...new Set(addOns.map((addOn) => addOn.layer))].sort((a, b) => a - b);
@@ -25,12 +30,17 @@ export function addOnLayers(addOns: readonly AddOnSpec[]): readonly (readonly Ad
  * other managers are never taken over), then one look at its workloads. Safe to repeat.
  *
  * @param options.plan the cluster's plan; with it the cluster remembers what the add-on brought, for its removal
+ * @param options.further objects that belong to the add-on and are applied elsewhere (its chart's)
  * @param options.proxy the cluster's proxy (`proxyEnvironment(plan)`), for workloads that are labelled to use it
  */
 export async function installAddOn(
   client: KubernetesClient,
-  addOn: AddOnSpec,
-  options: { readonly proxy?: ProxyEnvironment; readonly plan?: ClusterPlan } = {},
+  addOn: ResolvedAddOn,
+  options: {
+    readonly proxy?: ProxyEnvironment;
+    readonly plan?: ClusterPlan;
+    readonly further?: readonly ObjectReference[];
+  } = {},
 ): Promise<Outcome<{ readonly objects: number }>> {
   let objects: readonly KubernetesObject[];
   try {
@@ -60,7 +70,7 @@ export async function installAddOn(
     await memory?.add(placed.map(referenceOf));
     const unready = await firstUnready(client, placed);
     if (unready === undefined) {
-      await memory?.settle(placed.map(referenceOf));
+      await memory?.settle([...placed.map(referenceOf), ...(options.further ?? [])]);
       return done({ objects: objects.length }, addOn.name);
     }
     const { object, readiness } = unready;
@@ -89,7 +99,7 @@ function objectOutcome(
   return noKind && !defined ? failed(registered('CAP-6102', key, error.message)) : errorOutcome(error, key, codes);
 }
 
-function namespaceOf(addOn: AddOnSpec): KubernetesObject {
+function namespaceOf(addOn: ResolvedAddOn): KubernetesObject {
   const labels = addOn.namespaceLabels;
   return {
     apiVersion: 'v1',
@@ -116,7 +126,11 @@ async function connected(
 }
 
 /** Namespaced objects without a namespace go into the add-on's. */
-async function place(client: KubernetesClient, addOn: AddOnSpec, object: KubernetesObject): Promise<KubernetesObject> {
+async function place(
+  client: KubernetesClient,
+  addOn: ResolvedAddOn,
+  object: KubernetesObject,
+): Promise<KubernetesObject> {
   if (
     field(object, 'metadata', 'namespace') !== undefined ||
     !(await client.isNamespaced(object.apiVersion, object.kind))

@@ -77,7 +77,11 @@ export interface MachineHost {
 export interface AzureForMachines {
   /** Base URL of the gateway for calls that a machine makes; the Host header names the Azure service. */
   readonly gatewayUrl: string;
-  /** Local TCP port that answers behind a public load balancer name, as seen from inside a machine, or undefined. */
+  /** Local TCP port that answers behind a load balancer's name, as seen from inside a machine, or undefined. */
   resolveLoadBalancer(fqdn: string, port: number): number | undefined;
+  /** The name is one of a private zone: an internal load balancer, which brings no machine back to itself. */
+  isInternal?(fqdn: string, port: number): boolean;
+  /** File with the certificate of the authority that answers for Azure's names behind `gatewayUrl`. */
+  certificateFile?(): Promise<string>;
   readonly clock: Clock;
 }

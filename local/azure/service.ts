@@ -45,7 +45,12 @@ export interface AzureDirectory {
   /** RBAC for data actions, propagation delay included. `scope` is the resource id of the account, container or vault. */
   allowsDataAction(principalObjectId: string, dataAction: string, scope: string): boolean;
   /** Machines behind the public name of a load balancer and the guest port that `port` is forwarded to. */
-  backendsOf(fqdn: string, port: number): readonly { readonly vmId: string; readonly guestPort: number }[];
+  /** From inside a virtual network names of private zones count too. */
+  backendsOf(
+    fqdn: string,
+    port: number,
+    from?: 'inside',
+  ): readonly { readonly vmId: string; readonly guestPort: number }[];
 }
 
 export interface StorageAccountView {

@@ -6,7 +6,9 @@ import { planOf, startBoot } from './boot/boot.ts';
 import type { BootWorld } from './boot/boot.ts';
 import { initialiseCluster } from './boot/cluster.ts';
 import type { Cluster } from './boot/cluster.ts';
+import { type BootFaults, createBootFaults } from './boot/faults.ts';
 import type { InitPlan, JoinPlan } from './boot/kubeadm.ts';
+import { type Relay, startRelay } from './boot/relay.ts';
 import type { MachineRecord, Records } from './boot/records.ts';
 import { openRecords } from './boot/records.ts';
 import { checkDiscovery, openClusterRegistry } from './boot/registry.ts';
@@ -27,6 +29,8 @@ export interface SimulatedCluster {
 /** The hypervisor's guests: everything that runs inside the simulated virtual machines. */
 export interface SimulatedMachines extends MachineHost {
   clusters(): readonly SimulatedCluster[];
+  /** Machines that do not come up, by rule. */
+  readonly bootFaults: BootFaults;
   close(): void;
 }
 
@@ -35,6 +39,7 @@ interface Guest {
   readonly machine: BootedMachine;
   readonly record: MachineRecord;
   boot: { cancel(): void } | undefined;
+  relay: Relay | undefined;
 }
 
 const idOf = (id: string): string => id.toLowerCase();
@@ -52,6 +57,7 @@ export function createMachineHost(
 ): SimulatedMachines {
   const records = openRecords<MachineRecord>(join(options.directory, 'machines'));
   const guests = new Map<string, Guest>();
+  const bootFaults = createBootFaults();
   let closed = false;
   const registry = openClusterRegistry(azure, {
     directory: options.directory,
@@ -61,7 +67,7 @@ export function createMachineHost(
       records.all().some((record) => record.clusterKey === key && record.nodeName === nodeName),
   });
   const managed = createManagedClusters(options.directory, registry);
-  const runner = createRunner(azure, registry, (record) => {
+  const runner = createRunner(azure, registry, options.directory, (record) => {
     if (!closed) records.save(record.id, record);
   });
 
@@ -69,7 +75,12 @@ export function createMachineHost(
     start: (given) => {
       const machine = { ...given, id: idOf(given.id) };
       if (closed || guests.has(machine.id)) return;
-      const guest: Guest = { machine, record: recordOf(records, machine), boot: undefined };
+      const guest: Guest = {
+        machine,
+        record: recordOf(records, machine, bootFaults),
+        boot: undefined,
+        relay: undefined,
+      };
       guests.set(machine.id, guest);
       runner(guest);
     },
@@ -77,6 +88,7 @@ export function createMachineHost(
       const id = idOf(machineId);
       const guest = guests.get(id);
       guest?.boot?.cancel();
+      guest?.relay?.stop();
       guests.delete(id);
       const key = (guest?.record ?? records.load(id))?.clusterKey;
       if (reason === 'deleted') records.remove(id);
@@ -95,11 +107,15 @@ export function createMachineHost(
       return registry.find(key)?.port(guest.machine.id);
     },
     managedClusters: managed,
+    bootFaults,
     clusters: () => registry.opened().map(describe),
     close: () => {
       closed = true;
       managed.close();
-      guests.forEach((guest) => guest.boot?.cancel());
+      guests.forEach((guest) => {
+        guest.boot?.cancel();
+        guest.relay?.stop();
+      });
       guests.clear();
       registry.close();
     },
@@ -117,17 +133,26 @@ function describe(cluster: Cluster): SimulatedCluster {
 }
 
 /** The remembered machine, or a new one: other user data under the same id means another machine. */
-function recordOf(records: Records<MachineRecord>, machine: BootedMachine): MachineRecord {
+function recordOf(records: Records<MachineRecord>, machine: BootedMachine, faults: BootFaults): MachineRecord {
   const userData = createHash('sha256').update(machine.customData).digest('hex');
   const known = records.load(machine.id);
   if (known?.userData === userData) return known;
-  return { id: machine.id, userData, state: 'booting', step: 0, console: '' };
+  const fault = faults.take(machine.name);
+  return {
+    id: machine.id,
+    userData,
+    state: 'booting',
+    step: 0,
+    console: '',
+    ...(fault === undefined ? {} : { fault }),
+  };
 }
 
 /** Boots guests, or puts them back to work after a restart. */
 function createRunner(
   azure: AzureForMachines,
   registry: ClusterRegistry,
+  directory: string,
   save: (record: MachineRecord) => void,
 ): (guest: Guest) => void {
   const enter = async (guest: Guest, cluster: Cluster, plan: InitPlan | JoinPlan): Promise<void> => {
@@ -136,6 +161,10 @@ function createRunner(
     save(guest.record);
     if (plan.authority === undefined) cluster.joinWorker(guest.machine, plan.node);
     else await cluster.joinControlPlane(guest.machine, plan.node, plan.authority);
+    const port = cluster.port(guest.machine.id);
+    if (plan.kind === 'init' && port !== undefined && guest.relay === undefined) {
+      guest.relay = await startRelay({ machine: guest.machine, authority: plan.authority, port }, azure, directory);
+    }
   };
   const worldOf = (guest: Guest): BootWorld => ({
     clock: azure.clock,

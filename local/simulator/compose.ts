@@ -63,6 +63,13 @@ interface ControlPlaneOptions {
 /** The simulated Kubernetes as the composition needs it. */
 interface Machines extends MachineHost {
   clusters(): readonly unknown[];
+  /** Faults of the machines themselves. */
+  readonly bootFaults?: {
+    accepts(rule: unknown): boolean;
+    add(rule: unknown): unknown;
+    list(): readonly unknown[];
+    clear(): void;
+  };
   close(): void | Promise<void>;
 }
 
@@ -140,15 +147,16 @@ function remembering(host: () => MachineHost): {
 
 type LoadBalancer = AzureForMachines['resolveLoadBalancer'];
 
-/** A public load balancer: the next healthy backend in turn, as Azure's probes leave only the listening ones. */
+/** A load balancer, public or as seen from inside: the next healthy backend in turn, as Azure's probes leave only the listening ones. */
 function loadBalancer(
   directory: () => AzureDirectory,
   host: MachineHost,
+  from?: 'inside',
 ): (fqdn: string, port: number) => number | undefined {
   let turn = 0;
   return (fqdn, port) => {
     const ports = directory()
-      .backendsOf(fqdn, port)
+      .backendsOf(fqdn, port, from)
       .map(({ vmId, guestPort }) => host.listeningPort(vmId, guestPort))
       .filter((local) => local !== undefined);
     turn += 1;
@@ -184,15 +192,24 @@ function doorOf(
   { arm: { control }, storage, vault, graph, guests, seed }: Planes,
   faults: DataPlaneFaults,
 ): DoorTargets {
+  const { bootFaults } = guests;
   return {
     resources: () => control.resources(),
     unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled(), ...graph.unmodelled()],
     clusters: () => guests.clusters().map(shownCluster),
     faults: {
-      add: (rule) => (isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule))),
-      list: () => ({ controlPlane: control.faults.list(), dataPlanes: faults.list() }),
+      add(rule) {
+        if (bootFaults?.accepts(rule) === true) return bootFaults.add(rule);
+        return isDataPlaneRule(rule) ? faults.add(rule) : control.faults.add(withoutService(rule));
+      },
+      list: () => ({
+        controlPlane: control.faults.list(),
+        dataPlanes: faults.list(),
+        machines: bootFaults?.list() ?? [],
+      }),
       clear() {
         faults.clear();
+        bootFaults?.clear();
         control.faults.clear();
       },
     },
@@ -260,7 +277,14 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     if (options.seedImages !== false) seedStorage(storage.state);
   };
   seed();
-  const forMachines: AzureForMachines = { gatewayUrl: gateway.url, resolveLoadBalancer, clock };
+  const forMachines: AzureForMachines = {
+    gatewayUrl: gateway.url,
+    resolveLoadBalancer: loadBalancer(azure, machines.host, 'inside'),
+    isInternal: (fqdn, port) =>
+      azure().backendsOf(fqdn, port).length === 0 && azure().backendsOf(fqdn, port, 'inside').length > 0,
+    certificateFile: async () => (await gateway.authority()).certificateFile,
+    clock,
+  };
   guests.set(await parts.createMachines(forMachines, { directory: join(directory, 'kubernetes') }));
   const verifyBearer = (header: string | undefined): Principal | undefined => {
     const check = tokens.verifyBearer(header, armAudiences);

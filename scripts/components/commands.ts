@@ -55,8 +55,9 @@ export async function pull(workshop: Workshop, target: Target): Promise<void> {
     const { name, version, file, namespace } = pin;
     entries.push({ name, version, title, file, namespace, order: position + 1, sha256: digest(content) });
   }
-  await target.write('index.json', Buffer.from(`${JSON.stringify(entries, null, 2)}\n`));
-  workshop.say(`index.json  ${entries.length} components in ${target.title}`);
+  const index = Buffer.from(`${JSON.stringify(entries, null, 2)}\n`);
+  await target.write('index.json', index);
+  workshop.say(`index.json  ${entries.length} components in ${target.title}  sha256 ${digest(index)}`);
 }
 
 /** One line per component: version, where it comes from, whether its digests are recorded, how the target stands. */

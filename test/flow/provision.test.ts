@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TableClient } from '@azure/data-tables';
@@ -176,6 +177,17 @@ describe('the sample cluster', () => {
     expect(nodes.match(/ Ready /g)).toHaveLength(8);
     expect(nodes).toContain('cluster.cluster.x-k8s.io/demo');
     expect(nodes.match(/machine\.cluster\.x-k8s\.io\/demo-/g)).toHaveLength(8);
+  });
+
+  it('gives a viewer a short certificate of its own', async () => {
+    const answer = await stack.request('GET', '/api/clusters/demo/kubeconfig?role=viewer&hours=2');
+    const user = (parse(answer.text) as { users: { user: { 'client-certificate-data': string } }[] }).users[0]?.user;
+    const certificate = new X509Certificate(Buffer.from(user?.['client-certificate-data'] ?? '', 'base64'));
+    expect(certificate.subject.split('\n').toSorted()).toEqual(['CN=capstan-viewer', 'O=capstan:viewers']);
+    const lifetime = Date.parse(certificate.validTo) - Date.parse(certificate.validFrom);
+    expect(lifetime).toBeLessThanOrEqual(2.5 * 3_600_000);
+    for (const query of ['role=root', 'hours=0', 'hours=721', 'hours=x'])
+      expect((await stack.request('GET', `/api/clusters/demo/kubeconfig?${query}`)).status).toBe(400);
   });
 
   it('exports its bundle for support, with every secret value redacted', async () => {

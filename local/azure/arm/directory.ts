@@ -45,7 +45,10 @@ export function createDirectory(world: World): AzureDirectory {
       return Object.keys(object(at(machine.body, 'identity', 'userAssignedIdentities')));
     },
     allowsDataAction: (objectId, dataAction, scope) => allowsDataAction(world, objectId, dataAction, scope),
-    backendsOf: (fqdn, port) => backendsOf(world, fqdn, port),
+    backendsOf: (fqdn, port, from) => [
+      ...backendsOf(world, fqdn, port),
+      ...(from === 'inside' ? backendsInside(world, fqdn, port) : []),
+    ],
   };
 }
 
@@ -68,6 +71,30 @@ function managedControlPlane(world: World, fqdn: string, port: number): Backend[
     if (own === fqdn || privateFQDN === fqdn) return [{ vmId: cluster.id, guestPort: port }];
   }
   return [];
+}
+
+/** A name of a private zone that is linked to a network: the internal load balancer with the record's address. */
+function backendsInside(world: World, fqdn: string, port: number): Backend[] {
+  const [label = '', ...rest] = fqdn.toLowerCase().split('.');
+  const suffix = `/privatednszones/${rest.join('.')}/a/${label}`;
+  const record = [...world.store.ofType('Microsoft.Network/privateDnsZones/A')].find(({ key }) => key.endsWith(suffix));
+  const zone = record?.key.split('/').slice(0, -2).join('/') ?? '';
+  const links = [...world.store.ofType('Microsoft.Network/privateDnsZones/virtualNetworkLinks')];
+  const networks = links
+    .filter(({ key, state }) => key.startsWith(`${zone}/`) && state === 'Succeeded')
+    .map(({ body }) => idOf(at(body, 'properties', 'virtualNetwork'))?.toLowerCase() ?? '');
+  const addresses = new Set(
+    objects(at(record?.body, 'properties', 'aRecords')).map((entry) => text(entry['ipv4Address'])),
+  );
+  return [...world.store.ofType('Microsoft.Network/loadBalancers')].flatMap((balancer) =>
+    objects(at(balancer.body, 'properties', 'frontendIPConfigurations')).flatMap((frontend) => {
+      const subnet = idOf(at(frontend, 'properties', 'subnet'))?.toLowerCase() ?? '';
+      const address = text(at(frontend, 'properties', 'privateIPAddress'));
+      const answers = addresses.has(address) && networks.some((network) => subnet.startsWith(`${network}/`));
+      const id = `${balancer.id}/frontendIPConfigurations/${text(frontend['name']) ?? ''}`;
+      return address !== undefined && answers ? behindFrontend(world, balancer, id, port) : [];
+    }),
+  );
 }
 
 /** Follows the rules of one frontend: load balancing rules to their pools, inbound NAT rules to their member. */

@@ -64,11 +64,13 @@ export function startBoot(machine: BootedMachine, record: MachineRecord, world: 
     }
     log(step.lines);
     world.save();
+    if (record.fault?.step === index && record.fault.kind === 'hangs') return;
     timer = clock.after(step.seconds, () => void finish(step, index));
   };
   const finish = async (step: Step, index: number): Promise<void> => {
     if (cancelled) return;
     try {
+      if (record.fault?.step === index) throw new KubeadmProblem([record.fault.line]);
       const outcome = await step.run?.();
       if (outcome !== undefined) {
         timer = clock.after(outcome.retryAfter, () => void finish(step, index));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BootFault } from './faults.ts';
 
 /** What is remembered of one machine across a restart of the simulator. */
 export interface MachineRecord {
@@ -11,6 +12,8 @@ export interface MachineRecord {
   /** Index of the boot step that runs or runs next. */
   step: number;
   console: string;
+  /** Planted by a test; kept, so that a restart of the simulator does not heal the machine. */
+  fault?: BootFault;
   nodeName?: string;
   clusterKey?: string;
 }

@@ -8,6 +8,7 @@ import {
   kubeadmControlPlaneControllers,
 } from './cluster-api/index.ts';
 import { bindCapzWebhooks, capzControllers } from './capz/index.ts';
+import { helmControllers } from './helm.ts';
 import type { ControllerContext } from './context.ts';
 import { isDeploymentAvailable, kubeFor } from './context.ts';
 import { DEPLOYMENT, REPLICA_SET, STATEFUL_SET } from './kinds.ts';
@@ -66,6 +67,7 @@ export function startControllers(context: ControllerContext): ControllerManager 
     kubeadmControlPlaneControllers(context),
     capzControllers(context),
     createAutoscaler(context),
+    helmControllers(context),
   ];
   const active = new Map<HostedControllers, Running[]>();
   bindClusterApiWebhooks(context);

@@ -2,22 +2,16 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { bootstrapData, pivotDocuments, workloadDocuments } from '#domain/cluster-api/bundle.ts';
 import { controlPlaneHealthCheck, shardBounds } from '#domain/cluster-api/pools.ts';
-import { nodeAdditions, poolAutoscaling } from '#domain/kubeadm/additions.ts';
+import { nodeAdditions } from '#domain/kubeadm/additions.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { Secret } from '#domain/secret.ts';
-import { samplePlan } from '#test/support/sample-plan.ts';
+import { parseClusterValue } from '#domain/spec/parse.ts';
+import { sampleDocument, samplePlan } from '#test/support/sample-plan.ts';
 import { definitionProblems, haveDefinitions } from './crds.ts';
 import { observed, placeholderKeys } from './fixtures.ts';
 
-/** The plan with fields of the specification that its schema does not hold yet. */
-function planWith(nodes: unknown, autoscaling?: { min: number; max: number }): ClusterPlan {
-  const plan = samplePlan();
-  const workerPools = plan.spec.workerPools.map((pool) => ({
-    ...pool,
-    ...(autoscaling === undefined ? {} : { autoscaling: poolAutoscaling.parse(autoscaling) }),
-  }));
-  const spec = { ...plan.spec, workerPools, nodes: nodeAdditions.parse(nodes) };
-  return { ...plan, spec };
+function planWith(nodes: unknown): ClusterPlan {
+  return samplePlan({ spec: { nodes } });
 }
 
 const template = '{{ not jinja }}';
@@ -83,8 +77,20 @@ test('user data that grows over the limit of Azure is refused with the size', ()
   expect(() => bootstrapData({ plan, observed, keys: placeholderKeys })).toThrow(/has \d+ bytes; Azure takes 65535/);
 });
 
-test('autoscaler bounds are spread over the zones and written where the autoscaler reads them', () => {
-  const plan = planWith({}, { min: 2, max: 10 });
+test('autoscaler bounds are spread over the zones and written where the autoscaler reads them, with what a node would be like', () => {
+  const plan = samplePlan({
+    spec: {
+      workerPools: [
+        {
+          name: 'general',
+          replicas: 5,
+          autoscaling: { min: 2, max: 10 },
+          labels: { tier: 'batch' },
+          taints: [{ key: 'batch', value: 'yes', effect: 'NoSchedule' }],
+        },
+      ],
+    },
+  });
   const [pool] = plan.pools;
   expect(pool!.shards.map((shard) => shardBounds(plan, pool!, shard))).toEqual([
     { min: 1, max: 4 },
@@ -95,6 +101,23 @@ test('autoscaler bounds are spread over the zones and written where the autoscal
   expect(deployment?.metadata.annotations).toEqual({
     'cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size': '1',
     'cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size': '4',
+    'capacity.cluster-autoscaler.kubernetes.io/cpu': '4',
+    'capacity.cluster-autoscaler.kubernetes.io/memory': '16Gi',
+    'capacity.cluster-autoscaler.kubernetes.io/ephemeral-disk': '60Gi',
+    'capacity.cluster-autoscaler.kubernetes.io/labels': 'tier=batch,topology.kubernetes.io/zone=westeurope-1',
+    'capacity.cluster-autoscaler.kubernetes.io/taints': 'batch=yes:NoSchedule',
+  });
+  const fixed = workloadDocuments(samplePlan(), observed).find((document) => document.kind === 'MachineDeployment');
+  expect(fixed?.metadata.annotations).toBeUndefined();
+});
+
+test('a start outside the autoscaler bounds is refused with its path', () => {
+  const parsed = parseClusterValue({
+    ...sampleDocument(),
+    spec: { ...sampleDocument().spec, workerPools: [{ name: 'g', replicas: 1, autoscaling: { min: 2, max: 3 } }] },
+  });
+  expect(parsed).toMatchObject({
+    error: { problems: [{ path: 'spec.workerPools[0].replicas', message: expect.stringContaining('between') }] },
   });
 });
 

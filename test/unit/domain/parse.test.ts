@@ -117,7 +117,11 @@ describe('reading a request', () => {
       (text) => text.replace('storage: {}', 'storage: { container: mine }'),
       'CAP-1001',
     ],
-    ['a private API server', (text) => text.replace('placement: dynamic', 'api: { exposure: private }'), 'CAP-1011'],
+    [
+      'a private address of a public API server',
+      (text) => text.replace('placement: dynamic', 'api: { privateAddress: 10.0.0.9 }'),
+      'CAP-1004',
+    ],
   ])('refuses %s', (_what, change, code) => {
     const text = change(sample);
     expect(text).not.toBe(sample);

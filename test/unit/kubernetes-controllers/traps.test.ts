@@ -126,6 +126,56 @@ describe('what the real controllers punish', () => {
     expect(azure.writes).toEqual([]);
   });
 
+  test('without the bootstrap secret the machine is never ready, although it runs', async () => {
+    const { get, condition, azure, dump } = await pivot((documents) => void documents.delete(`Secret/${CPA}`));
+    await until(
+      'a message',
+      () => condition(get('AzureMachine', CPA), 'Ready')?.message?.includes(`Secret "${CPA}" not found`),
+      dump,
+    );
+    expect(get('AzureMachine', CPA)?.['status'].ready).not.toBe(true);
+    expect(azure.writes).toEqual([]);
+  });
+
+  test('an identity that other namespaces only may use never signs in', async () => {
+    const { get, condition, dump } = await pivot((documents) => {
+      const key = [...documents.keys()].find((candidate) => candidate.startsWith('AzureClusterIdentity/'));
+      documents.get(key!)!['spec'].allowedNamespaces = { list: ['other'] };
+    });
+    await until(
+      'a message',
+      () => condition(get('AzureCluster', NAME), 'Ready')?.message?.includes('allowed namespaces'),
+      dump,
+    );
+  });
+
+  test('without the kubeadm-config of the cluster the control plane never counts as initialised', async () => {
+    const { get, condition, list, dump } = await pivot(
+      () => undefined,
+      (started) =>
+        started
+          .client()
+          .delete({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'kubeadm-config' }),
+    );
+    await until('the node is known', () => get('Machine', CPA)?.['status']?.nodeRef !== undefined, dump);
+    expect(condition(get('KubeadmControlPlane', KCP), 'Initialized')?.status).not.toBe('True');
+    expect(list('Machine')).toHaveLength(1);
+  });
+
+  test('R5: behind an internal load balancer a controller without the host alias never reaches its own cluster', async () => {
+    const { get, condition, dump } = await pivot(
+      () => undefined,
+      (started) => void (started.azure.isInternal = () => true),
+    );
+    await until(
+      'the probe fails',
+      () =>
+        condition(get('Cluster', NAME), 'RemoteConnectionProbe')?.message.includes('does not reach its own machine'),
+      dump,
+    );
+    expect(condition(get('KubeadmControlPlane', KCP), 'Initialized')?.status).not.toBe('True');
+  });
+
   test('another load balancer name makes a second load balancer', async () => {
     const { azure, dump } = await pivot(
       (documents) => void (documents.get(`AzureCluster/${NAME}`)!['spec'].networkSpec.apiServerLB.name = 'other-lb'),

@@ -137,7 +137,7 @@ function realDefinition(group: string, plural: string): unknown {
   return definition;
 }
 
-function openDefinition(group: string, version: string, kind: string, plural: string): unknown {
+export function openDefinition(group: string, version: string, kind: string, plural: string): unknown {
   const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   return {
     apiVersion: 'apiextensions.k8s.io/v1',

@@ -9,6 +9,7 @@ import { scaleControlPlane } from '#kubernetes/scale/control-plane.ts';
 import { classifyMachineProblem, viewMachine } from '#kubernetes/scale/machines.ts';
 import { readNodes } from '#kubernetes/scale/nodes.ts';
 import { scaleShard } from '#kubernetes/scale/pools.ts';
+import { samplePlan } from '#test/support/sample-plan.ts';
 import { condition, startWorld, type World } from './pivot-world.ts';
 
 let world: World;
@@ -286,6 +287,42 @@ describe('scaling a pool in one zone', () => {
         },
       },
     });
+  });
+
+  test('with autoscaling the live number stands, kept in its bounds, and the bounds follow the document', async () => {
+    const scaled = (max: number): Promise<any> => {
+      const plan = samplePlan({
+        spec: { workerPools: [{ name: 'general', replicas: 5, autoscaling: { min: 3, max } }] },
+      });
+      const pool = plan.pools[0]!;
+      return scaleShard({
+        client: world.client,
+        plan,
+        observed: world.context.observed,
+        pool,
+        shard: pool.shards[0]!,
+      });
+    };
+    const deployment = () =>
+      world.system.get({
+        apiVersion: 'cluster.x-k8s.io/v1beta2',
+        kind: 'MachineDeployment',
+        namespace: 'demo',
+        name: 'demo-general-1',
+      }) as any;
+    const bounds = () =>
+      ['min', 'max'].map(
+        (end) => deployment().metadata.annotations[`cluster.x-k8s.io/cluster-api-autoscaler-node-group-${end}-size`],
+      );
+    expect(await scaled(12)).toMatchObject({ progress: { total: 2 } });
+    world.system.patch(
+      { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'MachineDeployment', namespace: 'demo', name: 'demo-general-1' },
+      { spec: { replicas: 4 } },
+    );
+    expect(await scaled(12)).toMatchObject({ progress: { total: 4 } });
+    expect([deployment().spec.replicas, bounds()]).toEqual([4, ['1', '4']]);
+    expect(await scaled(6)).toMatchObject({ progress: { total: 2 } });
+    expect([deployment().spec.replicas, bounds()]).toEqual([2, ['1', '2']]);
   });
 
   test('an interruption before the deployment repeats what it needs', async () => {

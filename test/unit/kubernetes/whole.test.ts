@@ -44,7 +44,6 @@ test('from the booted first machine to a cluster that manages itself: components
         name: 'a',
         namespace: 'a',
         namespaceLabels: {},
-        layer: 0,
         manifests: ['apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }'],
       }),
     ),

@@ -195,6 +195,35 @@ describe('the provision', () => {
     expect(trace.calls).not.toContain('abortImageCopy');
   });
 
+  it('makes a first machine that does not come up anew, once: delete, ensure again, wait again', () => {
+    const run = (looks: readonly object[]) => {
+      let look = 0;
+      return runOrchestration(
+        'provisionCluster',
+        testRef,
+        activities((name) => {
+          if (name !== 'waitForApi') return done({});
+          look += 1;
+          return done({ ...looks[look - 1] });
+        }),
+      );
+    };
+    const booted = run([{ replace: true }, {}]);
+    expect(booted.result).toMatchObject({ status: 'done' });
+    const calls = booted.trace.calls.filter((call) =>
+      /waitForApi|clearFirstMachine|ensureResource\(controlPlane\):virtualMachine|installAgent/.test(call),
+    );
+    expect(calls).toEqual([
+      'ensureResource(controlPlane):virtualMachine',
+      'waitForApi',
+      'clearFirstMachine',
+      'ensureResource(controlPlane):virtualMachine',
+      'waitForApi',
+      'installAgent',
+    ]);
+    expect(run([{}]).trace.calls).not.toContain('clearFirstMachine');
+  });
+
   it('is deterministic: the same answers give the same calls', () => {
     const run = () => runOrchestration('provisionCluster', testRef, activities()).trace.calls;
     expect(run()).toEqual(run());

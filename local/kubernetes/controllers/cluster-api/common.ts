@@ -5,7 +5,7 @@ import type { ConditionUpdate } from '../conditions.ts';
 import { setConditions } from '../conditions.ts';
 import type { ControllerContext } from '../context.ts';
 import type { Condition, SecretObject } from '../kinds.ts';
-import { SECRET } from '../kinds.ts';
+import { DEPLOYMENT, SECRET } from '../kinds.ts';
 import type { Key, Kube } from '../objects.ts';
 import { failureCode, keyOf } from '../objects.ts';
 import type { ClusterObject } from './kinds.ts';
@@ -111,6 +111,12 @@ export function reachWorkload(context: ControllerContext, kube: Kube, cluster: C
       ok: false,
       message: `Get "https://${config.host}:${config.port}/": dial tcp: connect: connection refused`,
     };
+  if (context.azure.isInternal?.(config.host, config.port) === true && !hasAlias(kube, config.host)) {
+    return {
+      ok: false,
+      message: `Get "https://${config.host}:${config.port}/": dial tcp: i/o timeout (a pod behind an internal load balancer does not reach its own machine through it)`,
+    };
+  }
   if (!context.machines.ownsPort(port)) {
     return { ok: false, message: `https://${config.host}:${config.port}/ is the API server of another cluster` };
   }
@@ -129,6 +135,13 @@ export function reachWorkload(context: ControllerContext, kube: Kube, cluster: C
     };
   }
   return { ok: true };
+}
+
+/** Whether the controller's pods have the name in their hosts file; otherwise it leads through the load balancer. */
+function hasAlias(kube: Kube, host: string): boolean {
+  const deployment = kube.get(DEPLOYMENT, 'capi-system', 'capi-controller-manager');
+  const pod = deployment?.spec?.template?.spec as { hostAliases?: { hostnames?: string[] }[] } | undefined;
+  return pod?.hostAliases?.some(({ hostnames }) => hostnames?.includes(host) === true) === true;
 }
 
 interface Kubeconfig {

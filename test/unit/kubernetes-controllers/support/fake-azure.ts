@@ -11,6 +11,8 @@ type Json = Record<string, any>;
 
 /** A tiny ARM and metadata service over HTTP: keeps what is PUT, boots VMs, and logs every write. */
 export interface FakeAzure extends AzureForMachines {
+  /** Set by tests of a private API server. */
+  isInternal?(fqdn: string, port: number): boolean;
   readonly resources: Map<string, Json>;
   readonly writes: string[];
   /** Zones of the region; empty for a region without zones. */
