@@ -120,7 +120,8 @@ export async function vaultCheck(secrets: SecretVault): Promise<PreflightCheck> 
     await secrets.get('capstan-preflight');
     return passed(id, title, 'secrets can be read');
   } catch (error) {
-    if (!(error instanceof CapstanFailure)) throw error;
+    // A cut answer says nothing about the vault: it is asked again.
+    if (!(error instanceof CapstanFailure) || error.passing) throw error;
     return refused(id, title, error.error);
   }
 }
