@@ -9,9 +9,12 @@ import type { ObservedResource } from '../types.ts';
 /** Fields that change by themselves: their change is nobody's write. */
 const volatile = new Set(['instanceView', 'timeCreated', 'systemData', 'resourceGuid']);
 
+/** What changes in a network of the user's whenever somebody else's machine or endpoint joins it. */
+const joined = new Set([...volatile, 'etag', 'ipConfigurations', 'privateEndpoints', 'networkInterfaces', 'purpose']);
+
 /**
  * Reads one resource and reduces it to a fingerprint (ETag and body without what changes by itself), so that a later
- * look can tell whether somebody wrote to it.
+ * look can tell whether somebody wrote to it. In a resource of the user's others come and go, which is no write either.
  */
 export async function observeKind<Body>(
   connection: Connection,
@@ -34,7 +37,7 @@ export async function observeKind<Body>(
     id: resource.id,
     exists: true,
     fingerprint: createHash('sha256')
-      .update(`${etag ?? ''}\n${stableJson(body)}`)
+      .update(resource.owned ? `${etag ?? ''}\n${stableJson(body)}` : stableJson(body, joined))
       .digest('hex'),
     tags: tags ?? {},
     ...(identities === undefined ? {} : { identityIds: identities }),
@@ -61,9 +64,9 @@ export async function observeGroup(connection: Connection, plan: ClusterPlan): P
   };
 }
 
-function stableJson(value: unknown): string {
+function stableJson(value: unknown, without: ReadonlySet<string> = volatile): string {
   return JSON.stringify(value, (key, inner: unknown) => {
-    if (volatile.has(key)) return undefined;
+    if (without.has(key)) return undefined;
     return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner;

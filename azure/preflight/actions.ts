@@ -6,6 +6,8 @@ interface KindActions {
   readonly type: string;
   /** What a write needs at the resources that it refers to, below the same scope. */
   readonly links?: readonly string[];
+  /** What a write needs at the virtual network that it refers to, which may be the user's. */
+  readonly network?: readonly string[];
   /** Further actions at the resource itself. */
   readonly more?: readonly string[];
 }
@@ -55,13 +57,16 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
   roleAssignment: { type: 'Microsoft.Authorization/roleAssignments' },
   storageAccount: {
     type: 'Microsoft.Storage/storageAccounts',
+    // Only for an account whose rules name subnets (Azure documentation, grant access from a virtual network).
+    network: ['Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action'],
     more: ['Microsoft.Resources/tags/write'],
   },
   blobContainer: { type: 'Microsoft.Storage/storageAccounts/blobServices/containers' },
   storageClosure: { type: 'Microsoft.Storage/storageAccounts' },
   privateEndpoint: {
     type: 'Microsoft.Network/privateEndpoints',
-    links: [joinSubnet, 'Microsoft.Storage/storageAccounts/privateEndpointConnectionsApproval/action'],
+    links: ['Microsoft.Storage/storageAccounts/privateEndpointConnectionsApproval/action'],
+    network: [joinSubnet],
   },
   privateDnsZone: {
     type: 'Microsoft.Network/privateDnsZones',
@@ -69,7 +74,7 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
   },
   privateDnsZoneLink: {
     type: 'Microsoft.Network/privateDnsZones/virtualNetworkLinks',
-    links: ['Microsoft.Network/virtualNetworks/join/action'],
+    network: ['Microsoft.Network/virtualNetworks/join/action'],
   },
   privateDnsRecord: { type: 'Microsoft.Network/privateDnsZones/A' },
   relayContainer: { type: 'Microsoft.Storage/storageAccounts/blobServices/containers' },
@@ -96,20 +101,35 @@ export function actionsOf(kind: ResourceKind): readonly string[] {
   return [`${type}/read`, `${type}/write`, `${type}/delete`, ...links, ...more];
 }
 
+function ofType(type: string): KindActions | undefined {
+  return Object.values(byKind).find((candidate) => candidate.type.toLowerCase() === type.toLowerCase());
+}
+
 /** What a write of an ARM type needs besides its own action: at the resources it refers to, and at what comes with it. */
 export function linksOf(type: string): readonly string[] {
-  const entry = Object.values(byKind).find((candidate) => candidate.type.toLowerCase() === type.toLowerCase());
-  return entry === undefined ? [] : [...(entry.links ?? []), ...(entry.more ?? [])];
+  const entry = ofType(type);
+  return [...(entry?.links ?? []), ...(entry?.more ?? [])];
+}
+
+/** What a write of an ARM type needs at the virtual network that it refers to. */
+export function networkLinksOf(type: string): readonly string[] {
+  return ofType(type)?.network ?? [];
 }
 
 /** What the use of a resource of the user's needs there; it is read and referred to, never written. */
 const usedByKind: Readonly<Partial<Record<ResourceKind, readonly string[]>>> = {
   virtualNetwork: ['Microsoft.Network/virtualNetworks/read', joinSubnet],
+  privateDnsZone: ['Microsoft.Network/privateDnsZones/read', 'Microsoft.Network/privateDnsZones/join/action'],
   userAssignedIdentity: ['Microsoft.ManagedIdentity/userAssignedIdentities/read', assignIdentity],
 };
 
+interface Need {
+  readonly scope: string;
+  readonly actions: readonly string[];
+}
+
 /** Where an action is needed, and which ones. */
-function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string; actions: readonly string[] } {
+function needsOf(plan: ClusterPlan, resource: PlannedResource): Need {
   const { kind, id, owned, detail } = resource;
   const group = `/subscriptions/${plan.azure.subscriptionId}/resourceGroups/${resource.resourceGroup}`;
   if (kind === 'roleAssignment') return { scope: detail?.['scope'] ?? group, actions: actionsOf(kind) };
@@ -120,11 +140,22 @@ function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string;
   return { scope: group, actions: actionsOf(kind) };
 }
 
+/** What a resource that is made needs at virtual networks: in the group of a planned one, at the network itself otherwise. */
+function networkNeedsOf(plan: ClusterPlan, { kind, owned }: PlannedResource): readonly Need[] {
+  const actions = byKind[kind].network;
+  if (actions === undefined || !owned) return [];
+  const subnets = kind === 'storageAccount' ? (plan.storage.network?.subnetIds ?? []) : [plan.network.workerSubnet.id];
+  return [...new Set(subnets.map((id) => id.split('/subnets/')[0] ?? id))].map((id) => {
+    const own = plan.resources.find((resource) => resource.owned && resource.id.toLowerCase() === id.toLowerCase());
+    return { scope: own === undefined ? id : id.slice(0, id.indexOf('/providers/')), actions };
+  });
+}
+
 /** What must be allowed, by ARM scope: the group of what Capstan makes, the single resources of the user's, the subscription. */
 export function neededActions(plan: ClusterPlan): ReadonlyMap<string, readonly string[]> {
   const scopes = new Map<string, Set<string>>();
-  for (const resource of plan.resources) {
-    const { scope, actions } = needsOf(plan, resource);
+  const needs = plan.resources.flatMap((resource) => [needsOf(plan, resource), ...networkNeedsOf(plan, resource)]);
+  for (const { scope, actions } of needs) {
     const set = scopes.get(scope) ?? new Set<string>();
     for (const action of actions) set.add(action);
     scopes.set(scope, set);

@@ -1,4 +1,4 @@
-import { linksOf } from '#azure/preflight/actions.ts';
+import { linksOf, networkLinksOf } from '#azure/preflight/actions.ts';
 
 /** Where a call goes: each is a role of its own, assigned at its own scope. */
 export type ScopeClass = 'subscription' | 'group' | 'network' | 'account' | 'grant';
@@ -48,10 +48,17 @@ export function actionsOfCall(call: string): readonly string[] {
   return method === 'PUT' ? [own, ...linksOf(type)] : [own];
 }
 
+/** Actions that a call needs at a virtual network that it refers to. */
+export function networkActionsOfCall(call: string): readonly string[] {
+  const [method, type = ''] = call.split(' ');
+  return method === 'PUT' ? networkLinksOf(type) : [];
+}
+
 const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
 
-/** Data action of a request to a blob with Entra ID. */
+/** Action of a request to a blob with Entra ID; the only POST asks for a user delegation key, which is no data action. */
 export function blobAction(method: string): string {
+  if (method === 'POST') return 'Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action';
   return `${blobs}/${verbs[method] ?? 'write'}`;
 }
 

@@ -1,5 +1,5 @@
 import { builtInRoles } from '#azure/roleAssignment/roles.ts';
-import { actionsOfCall, type RecordedCall, type ScopeClass } from './actions.ts';
+import { actionsOfCall, networkActionsOfCall, type RecordedCall, type ScopeClass } from './actions.ts';
 import recorded from './calls.json' with { type: 'json' };
 
 /** A role definition in the form that `az role definition create` takes. */
@@ -25,12 +25,13 @@ export type RoleName = 'subscription' | 'dynamic' | 'static' | 'network' | 'acco
 
 /**
  * Calls that a cluster makes only in trouble or on request, beside the recorded ones: a zone without capacity, a disk that
- * was left, a container that goes with its account, the whole of a gallery.
+ * was left, a container or a zone group that goes with what it is in, the whole of a gallery.
  */
 const rare: Readonly<Record<'group' | 'subscription', readonly string[]>> = {
   group: [
     'DELETE Microsoft.Storage/storageAccounts/blobServices/containers',
     'DELETE Microsoft.Network/loadBalancers/inboundNatRules',
+    'DELETE Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
     'DELETE Microsoft.Compute/availabilitySets',
     'PUT Microsoft.Compute/availabilitySets',
     'GET Microsoft.Compute/availabilitySets',
@@ -44,9 +45,16 @@ const rare: Readonly<Record<'group' | 'subscription', readonly string[]>> = {
   ],
 };
 
-function actions(calls: readonly string[]): readonly string[] {
-  return [...new Set(calls.flatMap(actionsOfCall))].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+function actions(calls: readonly string[], needs = actionsOfCall): readonly string[] {
+  return sorted(calls.flatMap(needs));
 }
+
+function sorted(list: readonly string[]): readonly string[] {
+  return [...new Set(list)].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+}
+
+/** Azure has the contents of blobs alone as data actions. */
+const isData = (action: string) => action.includes('/containers/blobs/');
 
 /** The role definitions, generated from the recorded calls. */
 export function roleDefinitions(
@@ -74,13 +82,20 @@ export function roleDefinitions(
       Actions: actions([...of(all, 'subscription'), ...rare.subscription]),
     }),
     dynamic: role('Clusters (dynamic placement)', 'Clusters in networks of their own; at their resource group.', {
-      Actions: actions([...of(recording.dynamic, 'group'), ...rare.group]),
+      Actions: actions([...of(recording.dynamic, 'group'), ...rare.group], (call) => [
+        ...actionsOfCall(call),
+        ...networkActionsOfCall(call),
+      ]),
     }),
     static: role('Clusters (static placement)', 'Clusters in a network of the user; at their resource group.', {
       Actions: actions([...of([...recording.static, ...beside], 'group'), ...rare.group]),
     }),
     network: role('Network User', 'Reads and joins a network of the user; at the virtual network.', {
-      Actions: [...actions(of(recording.static, 'network')), 'Microsoft.Network/virtualNetworks/subnets/join/action'],
+      Actions: sorted([
+        ...actions(of(recording.static, 'network')),
+        'Microsoft.Network/virtualNetworks/subnets/join/action',
+        ...of(recording.static, 'group').flatMap(networkActionsOfCall),
+      ]),
     }),
     account: role('Storage User', 'Reads a storage account of the user; at the account.', {
       Actions: actions(of(all, 'account')),
@@ -89,7 +104,8 @@ export function roleDefinitions(
       Actions: actions(of(all, 'grant')),
     }),
     blobs: role('Blob Data', 'Reads and writes the copies of images; at their account or group.', {
-      DataActions: recording.data.blob,
+      Actions: recording.data.blob.filter((action) => !isData(action)),
+      DataActions: recording.data.blob.filter(isData),
     }),
     secrets: role('Secrets', 'The keys of clusters; at the Key Vault.', { DataActions: recording.data.vault }),
   };

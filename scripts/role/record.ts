@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { callsOf, dataOf, dynamicLives, live, staticLives } from '#test/full/role-lives.ts';
+import { callsOf, dataOf, dynamicLives, live, prepare, staticLives } from '#test/full/role-lives.ts';
 import { startStack } from '#test/support/stack.ts';
 import type { Recording } from './definitions.ts';
 
@@ -10,14 +10,16 @@ const principalId = '44444444-4444-4444-8444-444444444444';
 export async function record(): Promise<void> {
   const stack = await startStack();
   try {
+    await prepare(stack);
+    const before = (await stack.requests()).length;
     await live(stack, dynamicLives);
-    const first = await stack.requests();
+    const between = (await stack.requests()).length;
     await live(stack, staticLives);
     const all = await stack.requests();
     const recording: Recording = {
-      dynamic: callsOf(first, principalId),
-      static: callsOf(all.slice(first.length), principalId),
-      data: dataOf(all, principalId),
+      dynamic: callsOf(all.slice(before, between), principalId),
+      static: callsOf(all.slice(between), principalId),
+      data: dataOf(all.slice(before), principalId),
     };
     writeFileSync(path.join(import.meta.dirname, 'calls.json'), `${JSON.stringify(recording, undefined, 2)}\n`);
   } finally {

@@ -17,7 +17,7 @@ import {
 } from '../support/arm.ts';
 import { sampleDocument } from '../support/sample-plan.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { callsOf, dynamicLives, live, staticLives } from './role-lives.ts';
+import { callsOf, dynamicLives, live, prepare, staticLives } from './role-lives.ts';
 
 /**
  * The generated roles are enough, and no more than needed: the app lives under an identity that has nothing else, and the
@@ -38,6 +38,7 @@ let owner: ArmCaller;
 beforeAll(async () => {
   stack = await startStack();
   owner = await armAs(stack.gatewayUrl);
+  await prepare(stack);
   for (const name of Object.keys(roles) as RoleName[]) await define(name, roles[name].Actions);
 });
 afterAll(async () => {

@@ -8,6 +8,7 @@ export async function askAzure(
   method: string,
   target: string,
   body?: object,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly text: string }> {
   const query = new URLSearchParams({ resource: service.resource, 'api-version': '2019-08-01' });
   const signedIn = await fetch(`${stack.gatewayUrl}/msi/token?${query.toString()}`, {
@@ -18,6 +19,7 @@ export async function askAzure(
     host: service.host,
     authorization: `Bearer ${access_token}`,
     'content-type': 'application/json',
+    ...more,
   };
   return new Promise((resolve, reject) => {
     const sent = httpRequest(`${stack.gatewayUrl}${target}`, { method, headers }, (response) => {

@@ -181,6 +181,18 @@ const LINKED_ACTIONS: Readonly<Record<string, string>> = {
   'microsoft.compute/galleries/images/versions': 'Microsoft.Compute/galleries/images/versions/read',
 };
 
+/** What some writes need instead, by lower-case type that is written and type that it refers to. */
+const LINKED_BY_WRITER: Readonly<Record<string, string>> = {
+  'microsoft.storage/storageaccounts microsoft.network/virtualnetworks/subnets':
+    'Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action',
+  'microsoft.network/privateendpoints microsoft.storage/storageaccounts':
+    'Microsoft.Storage/storageAccounts/privateEndpointConnectionsApproval/action',
+  'microsoft.network/privateendpoints/privatednszonegroups microsoft.network/privatednszones':
+    'Microsoft.Network/privateDnsZones/join/action',
+  'microsoft.network/privatednszones/virtualnetworklinks microsoft.network/virtualnetworks':
+    'Microsoft.Network/virtualNetworks/join/action',
+};
+
 /** Refuses with 403 LinkedAuthorizationFailed when the caller may write the resource but not use what it refers to. */
 export function authorizeLinks(
   world: World,
@@ -189,8 +201,10 @@ export function authorizeLinks(
   scope: string,
   links: readonly { readonly id: string; readonly type: string }[],
 ): void {
+  const writer = action.slice(0, action.lastIndexOf('/')).toLowerCase();
   for (const link of links) {
-    const needed = LINKED_ACTIONS[link.type.toLowerCase()];
+    const type = link.type.toLowerCase();
+    const needed = LINKED_BY_WRITER[`${writer} ${type}`] ?? LINKED_ACTIONS[type];
     if (needed === undefined || allowsAction(world, principal.objectId, needed, link.id)) continue;
     throw new ArmError(
       403,
