@@ -5,6 +5,7 @@ import './delete.ts';
 import './ensure-resource.ts';
 import './finish.ts';
 import './image.ts';
+import './managed.ts';
 import './pivot.ts';
 import './preflight.ts';
 import './report-step.ts';

@@ -3,6 +3,7 @@ import { done, type Outcome, wait } from '#domain/outcome.ts';
 import type { ScaleState } from '#kubernetes/scale/progress.ts';
 import { rolloutAfter } from './changes.ts';
 import { defineActivity } from './define.ts';
+import { ensureManagedAddOn } from './managed.ts';
 import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
 
@@ -61,6 +62,7 @@ defineActivity('ensureWorkerPool', async (work, input) => {
 
 defineActivity('ensureAddOn', async (work, input) => {
   const { installAddOn } = await import('#kubernetes/scale/add-ons.ts');
+  if (work.head.kind === 'ManagedCluster') return ensureManagedAddOn(work, input.addOn);
   const plan = await planAsBuilt(work);
   const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
   if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { errorRegistry } from '#domain/errors/registry.ts';
+import { managedDocument } from '#domain/managed/schema.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { queueMessage } from '#domain/message.ts';
 import { storageDocument } from '#test/full/storage/document.ts';
@@ -16,6 +17,7 @@ const root = path.dirname(import.meta.dirname);
 const check = process.argv.includes('--check');
 
 const clusterSchema = { title: 'Capstan cluster', ...z.toJSONSchema(clusterDocument, { io: 'input' }) };
+const managedSchema = { title: 'Capstan AKS cluster', ...z.toJSONSchema(managedDocument, { io: 'input' }) };
 
 function errorsPage(): string {
   const rows = Object.entries(errorRegistry)
@@ -37,8 +39,9 @@ const conditions = grantedRoles.map((role) => [`infra/roles/${conditionFile(role
 const files: Readonly<Record<string, string>> = {
   ...Object.fromEntries([...roles, ...conditions]),
   'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
+  'schemas/managed-cluster.json': `${JSON.stringify(managedSchema, undefined, 2)}\n`,
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
-  'docs/request-reference.md': requestReference(clusterSchema),
+  'docs/request-reference.md': requestReference(clusterSchema, managedSchema),
   'docs/errors.md': errorsPage(),
   'docs/storage.md': storageDocument(),
 };

@@ -15,7 +15,7 @@ const volatile = new Set(['instanceView', 'timeCreated', 'systemData', 'resource
  */
 export async function observeKind<Body>(
   connection: Connection,
-  definition: KindDefinition<Body>,
+  definition: Pick<KindDefinition<Body>, 'read' | 'describe'>,
   plan: ClusterPlan,
   resource: PlannedResource,
 ): Promise<ObservedResource> {

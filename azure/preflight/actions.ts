@@ -1,4 +1,5 @@
-import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 
 /** Control-plane actions that one kind of resource needs (cluster-api-pivot.md §1d, least-privilege lists). */
 interface KindActions {
@@ -79,6 +80,14 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
   image: { type: 'Microsoft.Compute/images', more: ['Microsoft.Resources/tags/write'] },
   gallery: { type: 'Microsoft.Compute/galleries', more: ['Microsoft.Resources/tags/write'] },
   galleryImage: { type: 'Microsoft.Compute/galleries/images', more: ['Microsoft.Resources/tags/write'] },
+  managedCluster: {
+    type: 'Microsoft.ContainerService/managedClusters',
+    more: [
+      'Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action',
+      'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
+    ],
+  },
+  agentPool: { type: 'Microsoft.ContainerService/managedClusters/agentPools' },
   galleryImageVersion: {
     type: 'Microsoft.Compute/galleries/images/versions',
     more: ['Microsoft.Resources/tags/write', 'Microsoft.Storage/storageAccounts/listKeys/action'],
@@ -107,19 +116,19 @@ const usedByKind: Readonly<Partial<Record<ResourceKind, readonly string[]>>> = {
 };
 
 /** Where an action is needed, and which ones. */
-function needsOf(plan: ClusterPlan, resource: PlannedResource): { scope: string; actions: readonly string[] } {
+function needsOf(plan: AnyPlan, resource: PlannedResource): { scope: string; actions: readonly string[] } {
   const { kind, id, owned, detail } = resource;
   const group = `/subscriptions/${plan.azure.subscriptionId}/resourceGroups/${resource.resourceGroup}`;
   if (kind === 'roleAssignment') return { scope: detail?.['scope'] ?? group, actions: actionsOf(kind) };
   // A container of ours in an account of the user's is made below that account.
-  if (kind === 'blobContainer' && !plan.storage.account.owned)
+  if (kind === 'blobContainer' && plan.managed === undefined && !plan.storage.account.owned)
     return { scope: plan.storage.account.id, actions: owned ? actionsOf(kind) : [`${byKind[kind].type}/read`] };
   if (!owned) return { scope: id, actions: usedByKind[kind] ?? [`${byKind[kind].type}/read`] };
   return { scope: group, actions: actionsOf(kind) };
 }
 
 /** What must be allowed, by ARM scope: the group of what Capstan makes, the single resources of the user's, the subscription. */
-export function neededActions(plan: ClusterPlan): ReadonlyMap<string, readonly string[]> {
+export function neededActions(plan: AnyPlan): ReadonlyMap<string, readonly string[]> {
   const scopes = new Map<string, Set<string>>();
   for (const resource of plan.resources) {
     const { scope, actions } = needsOf(plan, resource);

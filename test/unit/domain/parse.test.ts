@@ -21,7 +21,9 @@ const lineOf = (needle: string, text = sample) => text.split('\n').findIndex((li
 describe('reading a request', () => {
   it('accepts the sample and fills in every default', () => {
     const parsed = parseClusterText(sample);
-    expect('document' in parsed && parsed.document.spec.controlPlane.etcdDisk).toEqual({
+    expect(
+      'document' in parsed && parsed.document.kind === 'Cluster' && parsed.document.spec.controlPlane.etcdDisk,
+    ).toEqual({
       sizeGiB: 256,
       storageAccountType: 'Premium_LRS',
     });
