@@ -116,8 +116,8 @@ function quotaChecks(
   for (const pool of plan.managed.pools.filter(({ key }) => !existing.found.has(key))) {
     const size = facts.vmSizes[pool.vmSize];
     if (size === undefined) continue;
-    const surge = mostNodes({ ...pool, replicas: pool.autoscaling?.min ?? pool.replicas });
-    const nodes = pool.autoscaling === undefined ? surge : Math.max(pool.replicas, pool.autoscaling.min) + 1;
+    // Autoscaling takes what the quota leaves; only the nodes at the start must be there.
+    const nodes = pool.autoscaling === undefined ? mostNodes(pool) : pool.replicas + 1;
     families.set(size.family, (families.get(size.family) ?? 0) + nodes * size.cores);
   }
   const total = [...families.values()].reduce((sum, cores) => sum + cores, 0);

@@ -113,7 +113,6 @@ describe('reading a request', () => {
       (text) => text.replace(/ssh-ed25519 .*/, '"-----BEGIN OPENSSH PRIVATE KEY-----"'),
       'CAP-1001',
     ],
-    ['AKS', (text) => text.replace('kind: Cluster', 'kind: ManagedCluster'), 'CAP-1011'],
     [
       'a container without an account',
       (text) => text.replace('storage: {}', 'storage: { container: mine }'),
