@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { managedShape } from '#domain/managed/shape.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
-import { parseClusterValue } from '#domain/spec/parse.ts';
+import { parseClusterText, parseClusterValue } from '#domain/spec/parse.ts';
 import { managedPlan, managedSample, rawManagedSample } from '../../support/managed-sample.ts';
 import { sampleDocument } from '../../support/sample-plan.ts';
 
@@ -17,6 +18,12 @@ function problemsOf(spec: object, tags: Record<string, string> = {}): string[] {
 }
 
 describe('a request for an AKS cluster', () => {
+  it('is accepted as the sample has it', () => {
+    const sample = readFileSync(new URL('../../../samples/aks.yaml', import.meta.url), 'utf8');
+    const parsed = parseClusterText(sample);
+    expect('document' in parsed && parsed.document.kind, JSON.stringify(parsed)).toBe('ManagedCluster');
+  });
+
   it.each<[string, object]>([
     ['as users write it', control({ aadProfile: { managed: true, adminGroupObjectIDs: [] }, sku: 'Standard' })],
     ['tier in an object', control({ sku: { tier: 'Free' } })],
