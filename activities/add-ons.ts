@@ -12,6 +12,7 @@ import { clusterComponents } from './agent.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { type ClusterSession, withCluster } from './kubernetes.ts';
+import { ensureManagedAddOn } from './managed.ts';
 import { recordEvent } from './progress.ts';
 import { planAsBuilt } from './record.ts';
 import type { Work } from './runtime.ts';
@@ -21,6 +22,7 @@ import type { Work } from './runtime.ts';
  * the others of its layer ended; applying again tries the failed one anew.
  */
 defineActivity('ensureAddOn', async (work, input) => {
+  if (work.head.kind === 'ManagedCluster') return ensureManagedAddOn(work, input.addOn, manifestTexts);
   const plan = await planAsBuilt(work);
   const addOn = plan.addOns.find((candidate) => candidate.name === input.addOn);
   if (addOn === undefined) throw new Error(`the plan has no add-on ${input.addOn}`);

@@ -53,6 +53,8 @@ export interface Activities {
   applySettings: { input: ActivityInput; value: Record<string, never> };
   /** Removes pools, zones and add-ons that the document no longer has; gives the keys of Azure resources that go too. */
   removeObsolete: { input: ActivityInput; value: { readonly keys: readonly string[] } };
+  /** Looks at the nodes of an AKS cluster, where its API server can be reached. */
+  observeNodePools: { input: ActivityInput; value: Record<string, never> };
   /** A bounded attempt to keep the cluster's controllers from making again what is deleted. */
   stopControllers: { input: ActivityInput; value: Record<string, never> };
   /** What is left to delete, in waves of inventory keys. */

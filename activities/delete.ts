@@ -58,7 +58,7 @@ async function stopDeployments(work: Work): Promise<number> {
 defineActivity('planDeletion', async (work) => {
   if (work.head.planSha === undefined) return done({ waves: [] }, 'nothing was made in Azure');
   const azure = await work.azure();
-  const plan = await work.plan();
+  const plan = await work.anyPlan();
   const items = await work.store.clusters.items(work.ref.name);
   const byId = new Map(items.map((item) => [item.id.toLowerCase(), item]));
   const left: { key: string; kind: ResourceKind }[] = [];
@@ -82,6 +82,9 @@ defineActivity('planDeletion', async (work) => {
   }
   const waves = deletionWaves(left);
   if (waves.length === 0) {
+    const group = plan.managed?.nodeResourceGroup;
+    if (group !== undefined && (await azure.groupExists(plan.azure.subscriptionId, group)))
+      return wait(15, { sentence: `waiting until AKS has deleted the group ${group} of its nodes` });
     for (const item of settledItems(await work.store.clusters.items(work.ref.name)))
       await work.store.clusters.putItem(work.ref.name, item);
   }

@@ -1,5 +1,5 @@
 import type { EnsureOutcome } from '#azure/types.ts';
-import type { PlannedResource } from '#domain/plan/types.ts';
+import type { PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { stepDefinition } from '#domain/steps.ts';
@@ -13,8 +13,11 @@ import type { Work } from './runtime.ts';
 /** Failures that Azure calls temporary, in a row, after which the step gives up: about half an hour with back-off. */
 const maxWaits = 200;
 
+/** Upgrades of AKS take minutes for each node, and are asked about four times a minute. */
+const longKinds: Readonly<Partial<Record<ResourceKind, number>>> = { managedCluster: 600, agentPool: 3000 };
+
 defineActivity('ensureResource', async (work, input) => {
-  const plan = await work.plan();
+  const plan = await work.anyPlan();
   const resource = plan.resources.find((candidate) => candidate.key === input.key);
   if (resource === undefined) throw new Error(`the plan has no resource ${input.key}`);
   const pollerName = `pollers/${work.ref.uid}/${input.key}`;
@@ -33,7 +36,7 @@ defineActivity('ensureResource', async (work, input) => {
     if (outcome.poller !== undefined && outcome.poller !== poller)
       await work.store.documents.put(pollerName, outcome.poller);
     const waits = Number(input.state?.['waits'] ?? 0) + 1;
-    if (waits > maxWaits) {
+    if (waits > (longKinds[resource.kind] ?? maxWaits)) {
       return failed({
         code: 'CAP-9006',
         message: `${resource.name} did not come about`,
@@ -77,7 +80,7 @@ async function announce(work: Work, input: ActivityInput, resource: PlannedResou
 
 /** What stands so far in this step, e.g. `demo-vnet, 2 network security groups`. */
 async function stepSentence(work: Work, { step }: ActivityInput): Promise<string> {
-  const plan = await work.plan();
+  const plan = await work.anyPlan();
   const keys = new Set(plan.resources.filter((resource) => resource.step === step).map((resource) => resource.key));
   const items = (await work.store.clusters.items(work.ref.name)).filter((item) => keys.has(item.key));
   const ready = items.filter((item) => item.state === 'created' || item.state === 'exists');

@@ -1,11 +1,12 @@
 import type { PreflightCheck } from '#azure/types.ts';
-import type { CapstanError } from '#domain/errors/error.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
+import { managedPreflight } from './managed.ts';
 import { recordEvent } from './progress.ts';
+import { refusedChecks } from './refused.ts';
 import { savePlan } from './record.ts';
 
 /** Names of the blobs in which the facts of a plan are kept for later operations. */
@@ -18,6 +19,7 @@ const roleWaitSeconds = 30;
 const maxRoleWaits = 20;
 
 defineActivity('runPreflight', async (work, input) => {
+  if (work.head.kind === 'ManagedCluster') return managedPreflight(work, input);
   const azure = await work.azure();
   const document = await work.document();
   const read = await azure.survey(document, work.ref.uid);
@@ -54,20 +56,6 @@ defineActivity('runPreflight', async (work, input) => {
 function onlyRoleIsMissing(checks: readonly PreflightCheck[]): boolean {
   const [first, second] = checks.filter((check) => !check.ok);
   return first?.error?.code === 'CAP-3302' && second === undefined;
-}
-
-/** The checks that failed as one error: the first one, with the others beside it. */
-export function refusedChecks(checks: readonly PreflightCheck[]): CapstanError | undefined {
-  const [first, ...others] = checks.filter((check) => !check.ok);
-  if (first === undefined) return undefined;
-  const error = first.error ?? { code: 'CAP-9001' as const, message: first.detail };
-  if (others.length === 0) return error;
-  const problems = [first, ...others].map((check) => ({
-    path: check.id,
-    message: check.error?.message ?? check.detail,
-    code: check.error?.code ?? ('CAP-9001' as const),
-  }));
-  return { ...error, problems };
 }
 
 /** Says where a pool avoids a zone that was asked for, because its VM size is restricted there. */

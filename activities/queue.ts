@@ -2,7 +2,7 @@ import { decideApply } from '#domain/decide.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { ClusterHead, RequestRecord } from '#domain/record.ts';
 import { withDefaults } from '#domain/spec/defaults.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import type { ActivityInput } from './contract.ts';
 import { recordEvent } from './progress.ts';
 import type { Work } from './runtime.ts';
@@ -21,7 +21,7 @@ export interface Turn {
  */
 export async function nextInQueue(work: Work, head: ClusterHead, now: string, turns: Turn[]): Promise<ClusterHead> {
   const { queue = [], ...rest } = head;
-  const load = async (sha: string) => withDefaults(await work.store.documents.getContent<ClusterDocument>(sha));
+  const load = async (sha: string) => withDefaults(await work.store.documents.getContent<AnyDocument>(sha));
   for (const [index, { requestId, documentSha }] of queue.entries()) {
     const application = { requestId, documentSha, document: await load(documentSha), now, newUid: head.uid };
     const ready = head.readySha === undefined ? undefined : await load(head.readySha);

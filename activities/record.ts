@@ -1,5 +1,6 @@
 import type { ResourceOutputs } from '#azure/types.ts';
 import { asBuilt } from '#domain/plan/observed.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { ClusterHead } from '#domain/record.ts';
 import type { Work } from './runtime.ts';
@@ -20,7 +21,7 @@ export async function changeHead(
 }
 
 /** Stores the plan and names it in the head. */
-export async function savePlan(work: Work, plan: ClusterPlan): Promise<void> {
+export async function savePlan(work: Work, plan: AnyPlan): Promise<void> {
   const planSha = await work.store.documents.putContent(plan);
   await changeHead(work, (head) => ({ ...head, planSha }));
 }

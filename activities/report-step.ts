@@ -1,7 +1,9 @@
 import { done } from '#domain/outcome.ts';
 import type { StepRecord } from '#domain/record.ts';
+import { managedSummary } from '#domain/managed/shape.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import { stepSummary } from '#domain/plan/sentences.ts';
-import { stepDefinition } from '#domain/steps.ts';
+import { type StepId, stepDefinition } from '#domain/steps.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 
@@ -15,7 +17,7 @@ defineActivity(
       report.sentence === undefined &&
       work.head.planSha !== undefined &&
       work.head.operation.kind !== 'delete'
-        ? stepSummary(await work.plan(), step)
+        ? summaryOf(await work.anyPlan(), step)
         : undefined;
     const now = new Date().toISOString();
     const before = await store.clusters.step(ref.name, step);
@@ -45,6 +47,10 @@ defineActivity(
   },
   { evenWhenCancelled: true },
 );
+
+function summaryOf(plan: AnyPlan, step: StepId): string | undefined {
+  return plan.managed === undefined ? stepSummary(plan, step) : managedSummary(plan, step);
+}
 
 /** A finished step keeps the last sentence of its work when it has none of its own. */
 function sentenceOf(reported: string | undefined, before: StepRecord | undefined): { readonly sentence?: string } {

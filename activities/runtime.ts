@@ -1,6 +1,7 @@
 import { type Config, readConfig } from '#config/config.ts';
 import type { Azure } from '#azure/types.ts';
 import { openAzure } from '#config/azure.ts';
+import type { AnyPlan, ManagedDocument, ManagedPlan } from '#domain/managed/types.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { ClusterHead, ClusterRef } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
@@ -38,6 +39,11 @@ export interface Work extends ActivityRuntime {
   document(): Promise<ClusterDocument>;
   /** The plan that the head names. Throws when preflight has not made one yet. */
   plan(): Promise<ClusterPlan>;
+  /** The same, of a cluster of either kind. */
+  anyPlan(): Promise<AnyPlan>;
+  /** Document and plan of an AKS cluster. */
+  managedDocument(): Promise<ManagedDocument>;
+  managedPlan(): Promise<ManagedPlan>;
 }
 
 const plans = new Map<string, Promise<unknown>>();
@@ -57,14 +63,34 @@ function remembered<Value>(store: Store, sha: string): Promise<Value> {
 
 /** Binds the runtime to one operation. */
 export function workOf(base: ActivityRuntime, ref: ClusterRef, head: ClusterHead): Work {
+  const read = async <Plan extends AnyPlan>(): Promise<Plan> => {
+    if (head.planSha === undefined) throw new Error(`cluster ${head.name} has no plan yet`);
+    return remembered<Plan>(base.store, head.planSha);
+  };
+  const isManaged = head.kind === 'ManagedCluster';
+  const only = (managed: boolean): void => {
+    if (managed !== isManaged) throw new Error(`cluster ${head.name} is of the other kind`);
+  };
   return {
     ...base,
     ref,
     head,
-    document: () => remembered<ClusterDocument>(base.store, head.documentSha),
+    async document() {
+      only(false);
+      return remembered<ClusterDocument>(base.store, head.documentSha);
+    },
     async plan() {
-      if (head.planSha === undefined) throw new Error(`cluster ${head.name} has no plan yet`);
-      return remembered<ClusterPlan>(base.store, head.planSha);
+      only(false);
+      return read<ClusterPlan>();
+    },
+    anyPlan: async () => read<AnyPlan>(),
+    async managedDocument() {
+      only(true);
+      return remembered<ManagedDocument>(base.store, head.documentSha);
+    },
+    async managedPlan() {
+      only(true);
+      return read<ManagedPlan>();
     },
   };
 }

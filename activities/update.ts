@@ -10,8 +10,9 @@ import { type Changes, changesOf } from './changes.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
-import { factsDocument, refusedChecks } from './preflight.ts';
+import { factsDocument } from './preflight.ts';
 import { recordEvent } from './progress.ts';
+import { refusedChecks } from './refused.ts';
 import { planAsBuilt, savePlan } from './record.ts';
 import type { Work } from './runtime.ts';
 

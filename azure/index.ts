@@ -1,6 +1,9 @@
 import { connect } from './clients/clients.ts';
 import { readFacts, survey } from './facts/facts.ts';
 import { findOwned } from './inventory/find.ts';
+import { groupExists, managedCredentials } from './managed/credentials.ts';
+import { surveyManaged } from './managed/facts.ts';
+import { preflightManaged } from './managed/preflight.ts';
 import { applyTags } from './inventory/tags.ts';
 import { kinds } from './kinds.ts';
 import { observeGroup } from './observe/observe.ts';
@@ -31,6 +34,10 @@ export function createAzure(settings: AzureSettings): Azure {
     survey: (document, uid) => survey(connection, secrets, document, uid),
     readFacts: (document, uid) => readFacts(connection, secrets, document, uid),
     preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
+    surveyManaged: (document) => surveyManaged(connection, document),
+    preflightManaged: (plan, facts) => preflightManaged(connection, plan, facts),
+    managedCredentials: (plan, role) => managedCredentials(connection, plan, role),
+    groupExists: (subscriptionId, name) => groupExists(connection, subscriptionId, name),
     copy,
     leaveCopy: (plan) => copy.leave(plan),
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),

@@ -1,4 +1,6 @@
+import type { AnyPlan, ManagedPlan } from '#domain/managed/types.ts';
 import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
+import { agentPool } from './agentPool/client.ts';
 import { availabilitySet } from './availabilitySet/client.ts';
 import { blobContainer, relayContainer } from './blobContainer/client.ts';
 import type { Connection } from './clients/clients.ts';
@@ -10,6 +12,7 @@ import { image } from './image/client.ts';
 import { imageDisk } from './imageDisk/client.ts';
 import { inboundNatRule } from './inboundNatRule/client.ts';
 import { loadBalancer } from './loadBalancer/client.ts';
+import { managedCluster } from './managedCluster/client.ts';
 import { natGateway } from './natGateway/client.ts';
 import { networkInterface } from './networkInterface/client.ts';
 import { networkSecurityGroup } from './networkSecurityGroup/client.ts';
@@ -53,20 +56,56 @@ export interface KindAdapter {
   observe(connection: Connection, plan: ClusterPlan, resource: PlannedResource): Promise<ObservedResource>;
 }
 
+/** A kind that plans of self-managed clusters hold. */
 function adapter<Body>(definition: KindDefinition<Body>): KindAdapter {
+  return closed(definition, (request) => {
+    if (request.plan.managed === undefined) return { ...request, plan: request.plan };
+    throw new Error(`the plan of an AKS cluster holds no ${definition.kind}`);
+  });
+}
+
+/** A kind that plans of AKS clusters hold. */
+function managedAdapter<Body>(definition: KindDefinition<Body, ManagedPlan>): KindAdapter {
+  return closed(definition, (request) => {
+    if (request.plan.managed !== undefined) return { ...request, plan: request.plan };
+    throw new Error(`the plan of a self-managed cluster holds no ${definition.kind}`);
+  });
+}
+
+/** A kind that both hold. */
+function commonAdapter<Body>(definition: KindDefinition<Body, AnyPlan>): KindAdapter {
+  return closed(definition, (request) => request);
+}
+
+function closed<Body, Plan extends AnyPlan>(
+  definition: KindDefinition<Body, Plan>,
+  narrow: <Request extends { readonly plan: AnyPlan }>(request: Request) => Omit<Request, 'plan'> & { plan: Plan },
+): KindAdapter {
   return {
     ownership: definition.ownership,
-    ensure: (connection, request) => ensureKind(connection, definition, request),
-    compare: (connection, request) => compareKind(connection, definition, request),
-    parameters: (connection, request) => firstParameters(connection, definition, request),
+    ensure: (connection, request) => ensureKind(connection, definition, narrow(request)),
+    compare: (connection, request) => compareKind(connection, definition, narrow(request)),
+    parameters: (connection, request) => firstParameters(connection, definition, narrow(request)),
     remove: (connection, request) => removeKind(connection, definition, request),
     observe: (connection, plan, resource) => observeKind(connection, definition, plan, resource),
   };
 }
 
+/** A machine moves to another zone when the planned one is full. */
+function virtualMachineAdapter(): KindAdapter {
+  return {
+    ...adapter(virtualMachine),
+    ensure(connection, request) {
+      const { plan } = request;
+      if (plan.managed !== undefined) throw new Error('the plan of an AKS cluster holds no machines');
+      return ensureMachine(connection, { ...request, plan });
+    },
+  };
+}
+
 /** Every kind of resource that a plan can hold. */
 export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
-  virtualNetwork: adapter(virtualNetwork),
+  virtualNetwork: commonAdapter(virtualNetwork),
   networkSecurityGroup: adapter(networkSecurityGroup),
   routeTable: adapter(routeTable),
   publicIPAddress: adapter(publicIPAddress),
@@ -74,11 +113,11 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   loadBalancer: adapter(loadBalancer),
   inboundNatRule: adapter(inboundNatRule),
   networkInterface: adapter(networkInterface),
-  virtualMachine: { ...adapter(virtualMachine), ensure: ensureMachine },
+  virtualMachine: virtualMachineAdapter(),
   availabilitySet: adapter(availabilitySet),
   disk: adapter(disk),
-  userAssignedIdentity: adapter(userAssignedIdentity),
-  roleAssignment: adapter(roleAssignment),
+  userAssignedIdentity: commonAdapter(userAssignedIdentity),
+  roleAssignment: commonAdapter(roleAssignment),
   storageAccount: adapter(storageAccount),
   blobContainer: adapter(blobContainer),
   storageClosure: adapter(storageClosure),
@@ -93,4 +132,6 @@ export const kinds: Readonly<Record<ResourceKind, KindAdapter>> = {
   gallery: adapter(gallery),
   galleryImage: adapter(galleryImage),
   galleryImageVersion: adapter(galleryImageVersion),
+  managedCluster: managedAdapter(managedCluster),
+  agentPool: managedAdapter(agentPool),
 };

@@ -1,4 +1,5 @@
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { AnyPlan, ManagedDocument, ManagedFacts, ManagedPlan } from '#domain/managed/types.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
@@ -66,8 +67,8 @@ export interface RemoveDone {
 
 export type RemoveOutcome = RemoveDone | EnsureWait | EnsureFailed;
 
-export interface EnsureRequest {
-  readonly plan: ClusterPlan;
+export interface EnsureRequest<Plan extends AnyPlan = AnyPlan> {
+  readonly plan: Plan;
   readonly resource: PlannedResource;
   /** What the previous `wait` gave back. */
   readonly poller?: string;
@@ -83,7 +84,7 @@ export interface EnsureRequest {
 }
 
 /** A planned resource to compare; `outputs` of those it needs, as far as they exist. */
-export type CompareRequest = Pick<EnsureRequest, 'plan' | 'resource' | 'outputs'>;
+export type CompareRequest<Plan extends AnyPlan = AnyPlan> = Pick<EnsureRequest<Plan>, 'plan' | 'resource' | 'outputs'>;
 
 /** What a planned resource is at the moment. */
 export type Comparison =
@@ -193,9 +194,9 @@ export interface ObservedResource {
 }
 
 /** What could be read of Azure, and what stands in the way of a plan. */
-export interface Survey {
+export interface Survey<Facts = AzureFacts> {
   /** Absent when a check failed. */
-  readonly facts?: AzureFacts;
+  readonly facts?: Facts;
   /** One row for each thing that was read. */
   readonly checks: readonly PreflightCheck[];
 }
@@ -218,6 +219,18 @@ export interface Azure {
   readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
   /** Checks whether the plan can be carried out. Nothing is written. */
   preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;
+  /** What the plan of an AKS cluster needs to know. Nothing is written. */
+  surveyManaged(document: ManagedDocument): Promise<Outcome<Survey<ManagedFacts>>>;
+  /** Checks whether the plan of an AKS cluster can be carried out. Nothing is written. */
+  preflightManaged(plan: ManagedPlan, facts: ManagedFacts): Promise<Outcome<PreflightReport>>;
+  /**
+   * The kubeconfig that AKS gives out, as it is.
+   *
+   * @throws CapstanFailure when Azure refuses it
+   */
+  managedCredentials(plan: ManagedPlan, role: 'admin' | 'user'): Promise<Secret>;
+  /** Whether a resource group is there (the group that AKS makes for its nodes). */
+  groupExists(subscriptionId: string, name: string): Promise<boolean>;
   readonly copy: ImageCopy;
   /** The cluster no longer uses the copy of the base image: the last user takes the blob away. Idempotent. */
   leaveCopy(plan: ClusterPlan): Promise<Outcome<LeftCopy>>;
@@ -228,7 +241,7 @@ export interface Azure {
   ): Promise<Outcome<{ readonly accounts: readonly ListedAccount[] }>>;
   readonly secrets: SecretVault;
   /** Lists what belongs to the cluster in its resource group. */
-  findOwned(plan: ClusterPlan): Promise<readonly FoundResource[]>;
+  findOwned(plan: AnyPlan): Promise<readonly FoundResource[]>;
   /** Brings the user's tags onto what belongs to the cluster, at most `most` resources a call. */
   applyTags(plan: ClusterPlan, change: TagChange, most: number): Promise<TagProgress>;
   /** Reads the cluster's resource group and resources side by side, to compare them later. Nothing is written. */

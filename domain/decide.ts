@@ -1,6 +1,6 @@
 import type { CapstanError } from './errors/error.ts';
 import { type Change, diffDocuments, refusedChanges } from './spec/diff.ts';
-import type { ClusterDocument } from './spec/types.ts';
+import type { AnyDocument } from './managed/types.ts';
 import type { ClusterHead, OperationKind } from './record.ts';
 
 /** What an apply comes to, given what is recorded. */
@@ -19,7 +19,7 @@ export type Decision =
 
 export interface Application {
   readonly requestId: string;
-  readonly document: ClusterDocument;
+  readonly document: AnyDocument;
   readonly documentSha: string;
   /** ISO 8601. */
   readonly now: string;
@@ -44,8 +44,8 @@ const longestQueue = 10;
 export function decideApply(
   application: Application,
   head: ClusterHead | undefined,
-  recorded: ClusterDocument | undefined,
-  ready: ClusterDocument | undefined = recorded,
+  recorded: AnyDocument | undefined,
+  ready: AnyDocument | undefined = recorded,
 ): Decision {
   if (head === undefined || recorded === undefined || head.phase === 'Deleted') {
     return { kind: 'write', head: firstHead(application), newLife: true };
@@ -100,6 +100,10 @@ export function decideAction(
   head: ClusterHead,
 ): ActionDecision {
   if (head.operation.requestId === requestId) return { kind: 'same', operationId: head.operation.id };
+  if (head.kind === 'ManagedCluster' && kind === 'renew') {
+    const message = `${head.name} is an AKS cluster: Azure renews its certificates (az aks rotate-certs does it now)`;
+    return { kind: 'refuse', error: { code: 'CAP-1110', message } };
+  }
   if (head.operation.state !== 'finished') return { kind: 'refuse', error: busy(head) };
   if (head.operation.kind === 'delete') return { kind: 'refuse', error: halfDeleted(head) };
   if (head.observedGeneration === 0) {
@@ -178,6 +182,7 @@ function firstHead({ document, documentSha, requestId, now, newUid }: Applicatio
   const { name, tags } = document.metadata;
   return {
     name,
+    ...(document.kind === 'ManagedCluster' ? { kind: document.kind } : {}),
     uid: newUid,
     generation: 1,
     observedGeneration: 0,

@@ -37,6 +37,8 @@ export interface QueuedRequest {
 /** Row `head` of a cluster: the only contended one. */
 export interface ClusterHead {
   readonly name: string;
+  /** Absent: a self-managed cluster. */
+  readonly kind?: 'ManagedCluster';
   /** Identity of this life of the cluster. */
   readonly uid: string;
   /** Counts the accepted changes of the document. */

@@ -27,7 +27,10 @@ export type StepId =
   | 'removals'
   | 'stopControllers'
   | 'deleteResources'
-  | 'deleteSecrets';
+  | 'deleteSecrets'
+  | 'managedCluster'
+  | 'nodePools'
+  | 'poolRemovals';
 
 /** The order of operations of a self-managed cluster (architecture.md §1). */
 export const provisionSteps: readonly StepDefinition[] = [
@@ -71,6 +74,38 @@ const deletionSteps: readonly StepDefinition[] = [
   { id: 'finish', title: 'Finish', needs: ['deleteSecrets'], boundSeconds: 600 },
 ];
 
+const poolRemovals: StepDefinition = {
+  id: 'poolRemovals',
+  title: 'Removals',
+  needs: ['addOns'],
+  boundSeconds: 7200,
+};
+
+/** What goes is looked at last, by changes of a running cluster only. */
+const managedOrder: readonly StepDefinition[] = [
+  { id: 'preflight', title: 'Preflight', needs: [], boundSeconds: 900 },
+  { id: 'network', title: 'Network', needs: ['preflight'], boundSeconds: 1800 },
+  { id: 'identity', title: 'Identity', needs: ['network'], boundSeconds: 1800 },
+  { id: 'managedCluster', title: 'AKS cluster', needs: ['identity'], boundSeconds: 7200 },
+  { id: 'nodePools', title: 'Node pools', needs: ['managedCluster'], boundSeconds: 43_200 },
+  { id: 'addOns', title: 'Add-ons', needs: ['nodePools'], boundSeconds: 3600 },
+  { id: 'finish', title: 'Finish', needs: ['addOns'], boundSeconds: 600 },
+];
+
+const managedDeletion: readonly StepDefinition[] = [
+  { id: 'deleteResources', title: 'Azure resources', needs: [], boundSeconds: 7200 },
+  { id: 'finish', title: 'Finish', needs: ['deleteResources'], boundSeconds: 600 },
+];
+
+/** The steps of an operation on an AKS cluster: Azure does the work, one thing after the other. */
+export function managedSteps(kind: OperationKind): readonly StepDefinition[] {
+  if (kind === 'delete') return managedDeletion;
+  if (kind === 'provision') return managedOrder;
+  return managedOrder.flatMap((step) =>
+    step.id === 'finish' ? [poolRemovals, { ...step, needs: ['poolRemovals'] }] : [step],
+  );
+}
+
 /** The steps of an operation. */
 export function stepsOf(kind: OperationKind): readonly StepDefinition[] {
   switch (kind) {
@@ -89,7 +124,14 @@ export function stepsOf(kind: OperationKind): readonly StepDefinition[] {
 
 /** Title and bound of a step, in the kind of operation it belongs to. */
 export function stepDefinition(id: StepId, kind?: OperationKind): StepDefinition {
-  const lists = [...(kind === undefined ? [] : stepsOf(kind)), ...provisionSteps, ...updateSteps, ...deletionSteps];
+  const lists = [
+    ...(kind === undefined ? [] : stepsOf(kind)),
+    ...provisionSteps,
+    ...updateSteps,
+    ...deletionSteps,
+    ...managedOrder,
+    poolRemovals,
+  ];
   const found = lists.find((step) => step.id === id);
   if (found === undefined) throw new Error(`there is no step ${id}`);
   return found;

@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import { planManaged } from '#services/managed-plan.ts';
 import { planDocument } from '#services/plan.ts';
 import { documentInBody } from './cluster-route.ts';
 import { guarded, json } from './http.ts';
@@ -12,6 +13,8 @@ app.http('clusterPlan', {
   handler: guarded(async (request) => {
     const document = await documentInBody(request);
     const { config, store } = application();
-    return json(200, await planDocument(config, store, document));
+    const plan =
+      document.kind === 'Cluster' ? planDocument(config, store, document) : planManaged(config, store, document);
+    return json(200, await plan);
   }),
 });

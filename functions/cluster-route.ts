@@ -2,7 +2,7 @@ import type { HttpRequest } from '@azure/functions';
 import { CapstanFailure } from '#domain/errors/error.ts';
 import { parseClusterText, requestError } from '#domain/spec/parse.ts';
 import { clusterName } from '#domain/spec/schema.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import { bodyText } from './http.ts';
 
 /** The failure that `guarded` answers with 404. */
@@ -26,7 +26,7 @@ export function nameInRoute(request: HttpRequest): string {
  *
  * @throws CapstanFailure with every problem of the document, CAP-1001 when the names differ
  */
-export async function documentInBody(request: HttpRequest): Promise<ClusterDocument> {
+export async function documentInBody(request: HttpRequest): Promise<AnyDocument> {
   const parsed = parseClusterText(await bodyText(request));
   if ('error' in parsed) throw new CapstanFailure(parsed.error);
   const name = request.params['name'] ?? '';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { managedDocument } from '#domain/managed/schema.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { gatewayDocument } from '#domain/storage/gateway.ts';
 
@@ -75,7 +76,10 @@ export const operations: readonly Operation[] = [
     path: '/api/clusters/{name}/kubeconfig',
     summary: 'A kubeconfig, signed for this call.',
     status: 200,
-    parameters: [query('role', 'admin or viewer'), query('hours', 'validity, at most 720')],
+    parameters: [
+      query('role', 'admin or viewer; of an AKS cluster admin or user'),
+      query('hours', 'validity, at most 720'),
+    ],
   },
   {
     method: 'get',
@@ -145,7 +149,9 @@ export function openApiDocument(): object {
     paths,
     components: {
       schemas: {
-        Cluster: z.toJSONSchema(clusterDocument, { io: 'input' }),
+        Cluster: {
+          oneOf: [z.toJSONSchema(clusterDocument, { io: 'input' }), z.toJSONSchema(managedDocument, { io: 'input' })],
+        },
         Gateway: z.toJSONSchema(gatewayDocument, { io: 'input' }),
         Cancel: cancelSchema,
         Problem: problem,

@@ -76,17 +76,20 @@ function* planOn(
   } satisfies PursueInput)) as Outcome<RunShape>;
 }
 
-function inputOf(context: OrchestrationContext): ClusterRef {
+/** The reference every operation is started with. */
+export function inputOf(context: OrchestrationContext): ClusterRef {
   const ref = context.df.getInput<ClusterRef>();
   if (ref === undefined) throw new Error('the orchestration needs a cluster reference');
   return ref;
 }
 
-function step(context: OrchestrationContext, input: StepInput) {
+/** One step as a sub-orchestration. */
+export function step(context: OrchestrationContext, input: StepInput) {
   return subOrchestration(context, 'runStep', input);
 }
 
-function* runStages(
+/** Stages one after the other; within a stage side by side. */
+export function* runStages(
   context: OrchestrationContext,
   ref: ClusterRef,
   shape: RunShape,
@@ -100,7 +103,12 @@ function* runStages(
   return undefined;
 }
 
-function* end(context: OrchestrationContext, ref: ClusterRef, obstacle: Outcome<object> | undefined): Steps<object> {
+/** Ends the operation in the record. */
+export function* end(
+  context: OrchestrationContext,
+  ref: ClusterRef,
+  obstacle: Outcome<object> | undefined,
+): Steps<object> {
   const ending =
     obstacle === undefined ? {} : obstacle.status === 'failed' ? { error: obstacle.error } : { cancelled: true };
   yield* callActivity(context, 'finishOperation', { ref, step: 'finish', ...ending });

@@ -21,6 +21,8 @@ export type OrchestratorName =
   | 'runStep'
   | 'pursue'
   | 'deleteCluster'
+  | 'applyManagedCluster'
+  | 'deleteManagedCluster'
   | 'removeBatch'
   | 'provisionPool';
 

@@ -6,7 +6,7 @@ import type { StepId } from '#domain/steps.ts';
 import { firstObstacle, inParallel, type Steps, subOrchestration } from './durable.ts';
 import type { PursueInput } from './pursue.ts';
 
-/** Azure seconds one resource may take before the step gives up on it. */
+/** Azure seconds one resource may take before the step gives up on it, unless the step says otherwise. */
 const resourceBoundSeconds = 1800;
 
 /** Brings the resources of one step about, wave by wave; within a wave side by side, one sub-orchestration each. */
@@ -15,13 +15,14 @@ export function* ensureWaves(
   ref: ClusterRef,
   step: StepId,
   waves: readonly (readonly string[])[],
+  boundSeconds: number = resourceBoundSeconds,
 ): Steps<Outcome<object>> {
   for (const wave of waves) {
     const tasks = wave.map((key) =>
       subOrchestration(context, 'pursue', {
         activity: 'ensureResource',
         input: { ref, step, key } satisfies ActivityInput & { key: string },
-        boundSeconds: resourceBoundSeconds,
+        boundSeconds,
       } satisfies PursueInput),
     );
     const obstacle = firstObstacle(yield* inParallel(context, tasks));

@@ -58,6 +58,19 @@ const work: Readonly<Record<StepId, Work>> = {
     return yield* removeEverything(context, ref);
   },
   deleteSecrets: single('deleteSecrets'),
+  managedCluster: longResources,
+  *nodePools(context, input, shape) {
+    const made = yield* longResources(context, input, shape);
+    return made.status === 'done' ? yield* single('observeNodePools')(context, input, shape) : made;
+  },
+  *poolRemovals(context, { ref, step }, { removals = [] }) {
+    // AKS works on one pool at a time.
+    for (const key of removals) {
+      const removed = yield* pursueActivity(context, 'removeResource', { ref, step, key }, bound(step));
+      if (removed.status !== 'done') return removed;
+    }
+    return yield* single('observeNodePools')(context, { ref, step }, emptyShape);
+  },
 };
 
 /**
@@ -119,6 +132,15 @@ function* resourcesOnly(
   shape: RunShape,
 ): Steps<Outcome<object>> {
   return yield* ensureWaves(context, ref, step, shape.waves[step] ?? []);
+}
+
+/** Resources that may take as long as the whole step: AKS upgrades node by node. */
+function* longResources(
+  context: OrchestrationContext,
+  { ref, step }: StepInput,
+  shape: RunShape,
+): Steps<Outcome<object>> {
+  return yield* ensureWaves(context, ref, step, shape.waves[step] ?? [], bound(step));
 }
 
 /** The copy of the bytes stands between the container and the image: the wave of the image needs the finished blob. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { errorRegistry } from '#domain/errors/registry.ts';
+import { managedDocument } from '#domain/managed/schema.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import { queueMessage } from '#domain/message.ts';
 import { storageDocument } from '#test/full/storage/document.ts';
@@ -18,6 +19,7 @@ const root = path.dirname(import.meta.dirname);
 const check = process.argv.includes('--check');
 
 const clusterSchema = { title: 'Capstan cluster', ...z.toJSONSchema(clusterDocument, { io: 'input' }) };
+const managedSchema = { title: 'Capstan AKS cluster', ...z.toJSONSchema(managedDocument, { io: 'input' }) };
 
 function errorsPage(): string {
   const rows = Object.entries(errorRegistry)
@@ -54,8 +56,9 @@ function localComponents(): string {
 const files: Readonly<Record<string, string>> = {
   ...Object.fromEntries([...roles, ...conditions]),
   'schemas/cluster.json': `${JSON.stringify(clusterSchema, undefined, 2)}\n`,
+  'schemas/managed-cluster.json': `${JSON.stringify(managedSchema, undefined, 2)}\n`,
   'schemas/message.json': `${JSON.stringify({ title: 'Message on cluster-requests', ...z.toJSONSchema(queueMessage, { io: 'input' }) }, undefined, 2)}\n`,
-  'docs/request-reference.md': requestReference(clusterSchema),
+  'docs/request-reference.md': requestReference(clusterSchema, managedSchema),
   'docs/errors.md': errorsPage(),
   'local/components/index.json': localComponents(),
   'docs/storage.md': storageDocument(),

@@ -12,12 +12,11 @@ interface SchemaNode {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxLength?: number;
+  readonly anyOf?: readonly SchemaNode[];
 }
 
 /** The request reference: one row per field of the schema. */
-export function requestReference(schema: object): string {
-  const rows: string[] = [];
-  walk(schema, '', true, rows);
+export function requestReference(cluster: object, managed: object): string {
   return [
     '# Request reference',
     '',
@@ -25,9 +24,23 @@ export function requestReference(schema: object): string {
     '',
     '| field | type | default | what it is |',
     '| --- | --- | --- | --- |',
-    ...rows,
+    ...rowsOf(cluster),
+    '',
+    '## AKS clusters',
+    '',
+    'Every field of a document with `kind: ManagedCluster` (`schemas/managed-cluster.json`); [aks.md](aks.md) says how they work.',
+    '',
+    '| field | type | default | what it is |',
+    '| --- | --- | --- | --- |',
+    ...rowsOf(managed),
     '',
   ].join('\n');
+}
+
+function rowsOf(schema: object): readonly string[] {
+  const rows: string[] = [];
+  walk(schema, '', true, rows);
+  return rows;
 }
 
 function walk(node: SchemaNode, path: string, required: boolean, rows: string[]): void {
@@ -48,6 +61,7 @@ function walk(node: SchemaNode, path: string, required: boolean, rows: string[])
 function typeText(node: SchemaNode): string {
   if (node.const !== undefined) return `\`${JSON.stringify(node.const).replaceAll('"', '')}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (node.anyOf !== undefined) return node.anyOf.map(typeText).join(' or ');
   if (node.type === 'array') return `list of ${node.items === undefined ? 'values' : typeText(node.items)}`;
   if (node.type === 'object' && typeof node.additionalProperties === 'object') return 'map of text';
   const limits = [

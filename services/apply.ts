@@ -3,7 +3,7 @@ import { decideApply } from '#domain/decide.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { ClusterHead, RequestRecord } from '#domain/record.ts';
 import { withDefaults } from '#domain/spec/defaults.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import { type SealedDocument, sealSource } from '#domain/storage/sealed-source.ts';
 import { canonicalJson, sha256 } from '#store/documents.ts';
 import type { Store } from '#store/store.ts';
@@ -24,7 +24,7 @@ export type OnConflict = 'queue' | 'refuse';
 export async function applyCluster(
   dependencies: ServiceDependencies,
   requestId: string,
-  document: ClusterDocument,
+  document: AnyDocument,
   onConflict: OnConflict = 'refuse',
 ): Promise<RequestRecord> {
   const { store } = dependencies;
@@ -45,21 +45,30 @@ export async function applyCluster(
     await startRecorded(dependencies, name);
     return known;
   }
-  const inherited = await withGateway(store, document);
+  const inherited = document.kind === 'Cluster' ? await withGateway(store, document) : { document };
   const notAllowed = 'error' in inherited ? inherited.error : scopeProblem(dependencies, document);
   const result =
     'document' in inherited && notAllowed === undefined
-      ? await decide(dependencies, record, sealSource(inherited.document), onConflict)
+      ? await decide(dependencies, record, sealed(inherited.document), onConflict)
       : { ...record, outcome: 'refused' as const, ...(notAllowed === undefined ? {} : { error: notAllowed }) };
   await startRecorded(dependencies, name);
   await store.requests.put(result);
   return result;
 }
 
+/** A document of AKS names no source with a signature. */
+function sealed(document: AnyDocument): Sealed {
+  return document.kind === 'Cluster' ? sealSource(document) : { document, source: undefined };
+}
+
+interface Sealed extends Pick<SealedDocument, 'source'> {
+  readonly document: AnyDocument;
+}
+
 async function decide(
   { store, config }: ServiceDependencies,
   record: RequestRecord,
-  { document, source }: SealedDocument,
+  { document, source }: Sealed,
   onConflict: OnConflict,
 ): Promise<RequestRecord> {
   const keep = async (uid: string): Promise<void> => {
@@ -70,7 +79,7 @@ async function decide(
   for (let attempt = 0; attempt < 10; attempt++) {
     const row = await store.clusters.head(record.cluster);
     const recorded =
-      row === undefined ? undefined : await store.documents.getContent<ClusterDocument>(row.value.documentSha);
+      row === undefined ? undefined : await store.documents.getContent<AnyDocument>(row.value.documentSha);
     const now = new Date().toISOString();
     const decision = decideApply(
       { requestId: record.requestId, document, documentSha, now, newUid, onConflict },
@@ -103,9 +112,9 @@ async function decide(
 }
 
 /** The document that was last brought about completely, when that is another one than the recorded one. */
-export async function readyDocument(store: Store, head: ClusterHead | undefined): Promise<ClusterDocument | undefined> {
+export async function readyDocument(store: Store, head: ClusterHead | undefined): Promise<AnyDocument | undefined> {
   if (head?.readySha === undefined) return undefined;
-  return withDefaults(await store.documents.getContent<ClusterDocument>(head.readySha));
+  return withDefaults(await store.documents.getContent<AnyDocument>(head.readySha));
 }
 
 function reused(requestId: string, known: RequestRecord): CapstanError {
@@ -119,7 +128,7 @@ function reused(requestId: string, known: RequestRecord): CapstanError {
 }
 
 /** What a caller can make our identity do is bounded by two settings (architecture.md §4). */
-function scopeProblem({ config }: ServiceDependencies, document: ClusterDocument): CapstanError | undefined {
+function scopeProblem({ config }: ServiceDependencies, document: AnyDocument): CapstanError | undefined {
   const { subscriptionId, resourceGroup } = document.spec.azure;
   const refuse = (where: string, value: string, setting: string): CapstanError => ({
     code: 'CAP-1012',

@@ -25,6 +25,11 @@ export async function exportClusterBundle(
 ): Promise<ExportedBundle> {
   const rows = await store.clusters.rows(name);
   if (rows === undefined) throw new CapstanFailure({ code: 'CAP-1013', message: `There is no cluster ${name}` });
+  if (rows.head.kind === 'ManagedCluster')
+    throw new CapstanFailure({
+      code: 'CAP-1110',
+      message: `${name} is an AKS cluster, which has no bundle of Cluster API documents`,
+    });
   const clientId = rows.items.find((item) => item.key === 'identity')?.outputs['clientId'];
   if (rows.head.planSha === undefined || clientId === undefined) {
     throw new CapstanFailure({

@@ -54,6 +54,11 @@ export async function checkCluster(dependencies: ServiceDependencies, name: stri
 
 /** Why a cluster cannot be checked now. */
 export function whyNot(head: ClusterHead): CapstanFailure['error'] | undefined {
+  if (head.kind === 'ManagedCluster')
+    return {
+      code: 'CAP-1110',
+      message: `${head.name} is an AKS cluster: POST /api/clusters/${head.name}/plan shows what differs`,
+    };
   if (head.phase === 'Deleted' || head.operation.kind === 'delete')
     return { code: 'CAP-1017', message: `Cluster ${head.name} is ${head.phase}` };
   if (head.observedGeneration === 0 || head.planSha === undefined)

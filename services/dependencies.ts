@@ -1,6 +1,6 @@
 import type { Config } from '#config/config.ts';
 import type { Store } from '#store/store.ts';
-import type { OperationKind } from '#domain/record.ts';
+import type { ClusterHead, OperationKind } from '#domain/record.ts';
 
 /** What Durable is asked for. Implemented over the durable client in `functions/`. */
 export interface OrchestrationStarter {
@@ -16,8 +16,13 @@ export interface ServiceDependencies {
   readonly starter: OrchestrationStarter;
 }
 
-/** Orchestrator of each kind of operation. */
-export const orchestratorOf: Readonly<Record<OperationKind, string>> = {
+/** Orchestrator of the operation that a head names. */
+export function orchestratorOf({ kind, operation }: ClusterHead): string {
+  if (kind === undefined) return orchestrators[operation.kind];
+  return operation.kind === 'delete' ? 'deleteManagedCluster' : 'applyManagedCluster';
+}
+
+const orchestrators: Readonly<Record<OperationKind, string>> = {
   provision: 'provisionCluster',
   update: 'updateCluster',
   renew: 'updateCluster',

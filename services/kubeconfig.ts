@@ -4,10 +4,12 @@ import { CapstanFailure } from '#domain/errors/error.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
 import type { Store } from '#store/store.ts';
+import { managedKubeconfig } from './managed-kubeconfig.ts';
 
 export interface KubeconfigRequest {
   readonly name: string;
-  readonly role: 'admin' | 'viewer';
+  /** `viewer`: self-managed clusters only; `user`: AKS clusters only. */
+  readonly role: 'admin' | 'viewer' | 'user';
   /** Real hours the client certificate is valid. */
   readonly hours: number;
 }
@@ -16,12 +18,21 @@ export interface KubeconfigRequest {
  * A kubeconfig with a client certificate of its own, signed for this call with the authority in Key Vault; nothing of
  * it is stored.
  *
- * @throws CapstanFailure CAP-1013 when there is no such cluster, CAP-1017 before its API server answers
+ * @throws CapstanFailure CAP-1013 when there is no such cluster, CAP-1017 before its API server answers, CAP-1110 for a
+ *   role that this kind of cluster does not have
  */
 export async function issueKubeconfig(config: Config, store: Store, request: KubeconfigRequest): Promise<Secret> {
   const rows = await store.clusters.rows(request.name);
   if (rows === undefined)
     throw new CapstanFailure({ code: 'CAP-1013', message: `There is no cluster ${request.name}` });
+  if (rows.head.kind === 'ManagedCluster') return managedKubeconfig(config, store, rows, request.role);
+  const { role } = request;
+  if (role === 'user')
+    throw new CapstanFailure({
+      code: 'CAP-1001',
+      message: `${request.name} is a self-managed cluster: role is admin or viewer`,
+      where: 'role',
+    });
   const booted = rows.steps.some((step) => step.id === 'controlPlane' && step.state === 'done');
   if (rows.head.planSha === undefined || !booted) {
     throw new CapstanFailure({
@@ -41,7 +52,7 @@ export async function issueKubeconfig(config: Config, store: Store, request: Kub
     authority: keys.certificateAuthority,
     now: Date.now(),
     validForSeconds: request.hours * 3600,
-    role: request.role,
+    role,
     ...(config.gatewayUrl === undefined ? {} : { proxyUrl: config.gatewayUrl }),
   });
 }

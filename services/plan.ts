@@ -7,8 +7,8 @@ import { planCluster } from '#domain/plan/plan.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { sealSource } from '#domain/storage/sealed-source.ts';
-import { provisionSteps } from '#domain/steps.ts';
 import type { ClusterHead } from '#domain/record.ts';
+import { provisionSteps, type StepDefinition } from '#domain/steps.ts';
 import type { Store } from '#store/store.ts';
 import { azureOf } from './azure.ts';
 import { withGateway } from './gateways.ts';
@@ -88,7 +88,11 @@ export async function planDocument(config: Config, store: Store, sent: ClusterDo
 }
 
 /** The answer when a failed check keeps the plan from being made. */
-function unplanned(cluster: string, checks: PreflightReport['checks']): PlanAnswer {
+export function unplanned(
+  cluster: string,
+  checks: PreflightReport['checks'],
+  steps: readonly StepDefinition[] = provisionSteps,
+): PlanAnswer {
   const failed = checks.filter((check) => !check.ok).length;
   return {
     cluster,
@@ -100,7 +104,7 @@ function unplanned(cluster: string, checks: PreflightReport['checks']): PlanAnsw
     change: 0,
     exists: 0,
     armCalls: 0,
-    steps: provisionSteps.map(({ id, title, needs }) => ({ id, title, needs, seconds: 0 })),
+    steps: steps.map(({ id, title, needs }) => ({ id, title, needs, seconds: 0 })),
     criticalPathSeconds: 0,
     criticalPath: [],
   };
@@ -121,7 +125,12 @@ function withOpenName(
   return { ...row, name: open(row.name), id: open(row.id) };
 }
 
-function obstacle(outcome: { readonly status: string; readonly error?: unknown; readonly sentence?: string }): Error {
+/** A survey that did not come about, as an exception. */
+export function obstacle(outcome: {
+  readonly status: string;
+  readonly error?: unknown;
+  readonly sentence?: string;
+}): Error {
   if (outcome.status === 'failed') return new CapstanFailure(outcome.error as CapstanFailure['error']);
   return new CapstanFailure({
     code: 'CAP-9007',

@@ -45,7 +45,8 @@ export async function receiveMessage(dependencies: ServiceDependencies, delivere
   }
   const record = await applyCluster(dependencies, message.requestId, parsed.document, message.onConflict);
   // A SAS is kept in Key Vault alone, so a request blob that holds one does not outlive its request.
-  if ('clusterBlob' in message && sealSource(parsed.document).source !== undefined)
+  const { document } = parsed;
+  if ('clusterBlob' in message && document.kind === 'Cluster' && sealSource(document).source !== undefined)
     await dependencies.store.documents.deleteRequest(message.clusterBlob.name);
   return record;
 }

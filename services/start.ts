@@ -14,7 +14,7 @@ export async function startRecorded({ store, starter, config }: ServiceDependenc
   const row = await store.clusters.head(name);
   if (row === undefined || row.value.operation.state !== 'recorded') return;
   const { operation } = row.value;
-  await starter.start(orchestratorOf[operation.kind], operation.id, refOf(row.value, config.timeScale));
+  await starter.start(orchestratorOf(row.value), operation.id, refOf(row.value, config.timeScale));
   for (let attempt = 0; attempt < 5; attempt++) {
     const current = await store.clusters.head(name);
     if (

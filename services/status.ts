@@ -2,19 +2,22 @@ import { explained } from '#domain/errors/explain.ts';
 import { type DeletedSecret, deletedSecretsDocument, deletionReport } from '#domain/plan/deletion.ts';
 import { criticalPathSeconds, stepSeconds } from '#domain/plan/estimate.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
-import { type ClusterHead, type NodeRecord, nodesDocument, type StepRecord } from '#domain/record.ts';
+import { type ClusterHead, type NodeRecord, nodesDocument } from '#domain/record.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { shownSpec } from '#domain/storage/shown-spec.ts';
-import { type StepDefinition, stepsOf } from '#domain/steps.ts';
+import { stepsOf } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
 import { conditionsOf } from './conditions.ts';
+import { isCurrent, operationView, stepView } from './status-views.ts';
+import { readManagedStatus } from './managed-status.ts';
 
 /** The status document of one cluster (experience.md), or undefined when there is no such cluster. */
 export async function readStatus(store: Store, name: string, timeScale: number): Promise<object | undefined> {
   const rows = await store.clusters.rows(name);
   if (rows === undefined) return undefined;
   const { head } = rows;
+  if (head.kind === 'ManagedCluster') return readManagedStatus(store, rows, timeScale);
   const [document, plan, nodes, secrets] = await Promise.all([
     store.documents.getContent<ClusterDocument>(head.documentSha),
     head.planSha === undefined ? undefined : store.documents.getContent<ClusterPlan>(head.planSha),
@@ -55,7 +58,7 @@ export function statusDocument(
       ...(head.queue === undefined
         ? {}
         : { queue: head.queue.map(({ requestId, queuedAt }) => ({ requestId, queuedAt })) }),
-      operation: operationView(head, plan, timeScale),
+      operation: operationView(head, plan === undefined ? undefined : criticalPathSeconds(plan), timeScale),
       ...(head.operation.error === undefined ? {} : { error: explained(head.operation.error) }),
       steps: stepsOf(head.operation.kind).map((step) =>
         stepView(
@@ -87,53 +90,20 @@ function checkView({ check }: ClusterRows): object {
   return { certificates, check: { checkedAt, findings, ...(more === undefined ? {} : { more }) } };
 }
 
-/** Steps of a provision are continued by the next one; other operations begin anew. */
-function isCurrent(record: StepRecord, head: ClusterHead): boolean {
-  return head.operation.kind === 'provision' || record.operationId === head.operation.id;
-}
-
 /** One line of the list of clusters. */
 export function summaryOf(head: ClusterHead): object {
-  const { name, tags, phase, generation, observedGeneration, location, operation, createdAt, updatedAt } = head;
-  return { name, tags, phase, generation, observedGeneration, location, operation: operation.id, createdAt, updatedAt };
-}
-
-function operationView(head: ClusterHead, plan: ClusterPlan | undefined, timeScale: number): object {
-  const { id, kind, state, startedAt, endedAt, requestId } = head.operation;
-  const about =
-    startedAt === undefined || plan === undefined || endedAt !== undefined
-      ? {}
-      : { endsAbout: new Date(Date.parse(startedAt) + (criticalPathSeconds(plan) * 1000) / timeScale).toISOString() };
+  const { name, kind, tags, phase, generation, observedGeneration, location, operation, createdAt, updatedAt } = head;
   return {
-    id,
-    kind,
-    state,
-    requestId,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-    ...about,
-  };
-}
-
-function stepView(
-  step: StepDefinition,
-  record: StepRecord | undefined,
-  expected: { readonly expectedSeconds?: number },
-): object {
-  const { id, title, needs } = step;
-  if (record === undefined) return { id, title, needs, ...expected, state: 'pending' };
-  const { state, startedAt, endedAt, sentence, progress, error } = record;
-  return {
-    id,
-    title,
-    needs,
-    ...expected,
-    state,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-    ...(sentence === undefined ? {} : { sentence }),
-    ...(progress === undefined ? {} : { progress }),
-    ...(error === undefined ? {} : { error: explained(error) }),
+    name,
+    kind: kind ?? 'Cluster',
+    tags,
+    phase,
+    generation,
+    observedGeneration,
+    location,
+    operation: operation.id,
+    createdAt,
+    updatedAt,
   };
 }
 

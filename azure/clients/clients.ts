@@ -1,5 +1,6 @@
 import type { AuthorizationManagementClient } from '@azure/arm-authorization';
 import type { ComputeManagementClient } from '@azure/arm-compute';
+import type { ContainerServiceClient } from '@azure/arm-containerservice';
 import type { ManagedServiceIdentityClient } from '@azure/arm-msi';
 import type { NetworkManagementClient } from '@azure/arm-network';
 import type { ResourceManagementClient } from '@azure/arm-resources';
@@ -23,6 +24,7 @@ export interface Clients {
   identities(): Promise<ManagedServiceIdentityClient>;
   authorization(): Promise<AuthorizationManagementClient>;
   resources(): Promise<ResourceManagementClient>;
+  containerService(): Promise<ContainerServiceClient>;
 }
 
 /** What every part of this room shares: cloud addresses, credential, HTTP client and the clients per subscription. */
@@ -110,6 +112,10 @@ function createClients(
     authorization: once(async () => {
       const { AuthorizationManagementClient } = await load(() => import('@azure/arm-authorization'));
       return new AuthorizationManagementClient(await credential(), subscriptionId, await options());
+    }),
+    containerService: once(async () => {
+      const { ContainerServiceClient } = await load(() => import('@azure/arm-containerservice'));
+      return new ContainerServiceClient(await credential(), subscriptionId, await options());
     }),
     resources: once(async () => {
       const { ResourceManagementClient } = await load(() => import('@azure/arm-resources'));

@@ -26,8 +26,6 @@ const titles = {
   imageSource: 'Image source',
 } as const;
 
-type Part = keyof typeof titles;
-
 /**
  * Reads what the plan needs from Azure. Nothing is written. A part that cannot be read is a failed row and does not keep
  * the others from being read, so that all problems show together.
@@ -42,24 +40,9 @@ export function survey(
   const cluster = { name: document.metadata.name, uid };
   const sequence = async (): Promise<Survey> => {
     const clients = connection.clients(azure.subscriptionId);
-    const checks: PreflightCheck[] = [];
-    const part = async <Value>(
-      id: Part,
-      read: () => Promise<Value>,
-      tell: (value: Value) => string | undefined,
-    ): Promise<Value | undefined> => {
-      const outcome = await untilHalted(async () => ({ read: await read() }));
-      if (outcome.status === 'failed') {
-        checks.push(refused(id, titles[id], outcome.error));
-        return undefined;
-      }
-      if (outcome.status !== 'done') throw new Halt(outcome);
-      const detail = tell(outcome.value.read);
-      if (detail !== undefined) checks.push(passed(id, titles[id], detail));
-      return outcome.value.read;
-    };
+    const { checks, part } = surveyParts(titles);
     const where = (location: string) => `${azure.resourceGroup} exists in ${location}`;
-    const group = await part('resourceGroup', () => readGroup(connection, document), where);
+    const group = await part('resourceGroup', () => readGroup(connection, azure), where);
     // Without the subscription every other question has the same answer.
     if (checks.some((check) => check.error?.code === 'CAP-2002')) return { checks };
     const tenantId = await readTenant(connection);
@@ -94,7 +77,10 @@ export function survey(
       tenantId,
       resourceGroupLocation: group,
       regionZones: skus.zones,
-      vmSizes: sizesOf(document, skus),
+      vmSizes: sizesOf(
+        [document.spec.controlPlane.vmSize, ...document.spec.workerPools.map((pool) => pool.vmSize)],
+        skus,
+      ),
       ...account,
       ...(staticNetwork === undefined ? {} : { staticNetwork }),
       ...(connection.settings.network === undefined ? {} : { capstanNetwork: connection.settings.network }),
@@ -103,6 +89,31 @@ export function survey(
     return { facts, checks };
   };
   return untilHalted(() => connection.withReads(azure.subscriptionId, usualReads, sequence));
+}
+
+/**
+ * Collects the rows of a survey: a part that fails is a row, and ends nothing but itself.
+ *
+ * @param titles of the rows by their id
+ */
+export function surveyParts<Id extends string>(titles: Readonly<Record<Id, string>>) {
+  const checks: PreflightCheck[] = [];
+  const part = async <Value>(
+    id: Id,
+    read: () => Promise<Value>,
+    tell: (value: Value) => string | undefined,
+  ): Promise<Value | undefined> => {
+    const outcome = await untilHalted(async () => ({ read: await read() }));
+    if (outcome.status === 'failed') {
+      checks.push(refused(id, titles[id], outcome.error));
+      return undefined;
+    }
+    if (outcome.status !== 'done') throw new Halt(outcome);
+    const detail = tell(outcome.value.read);
+    if (detail !== undefined) checks.push(passed(id, titles[id], detail));
+    return outcome.value.read;
+  };
+  return { checks, part };
 }
 
 const noAccount = { storageAccountName: '', storageAccountExists: false } as const;
@@ -123,7 +134,8 @@ export async function readFacts(
   return failed(error);
 }
 
-async function readRegion(clients: Clients, location: string): Promise<SkuCatalogue> {
+/** Sizes and zones of a region; CAP-2018 when it has none. */
+export async function readRegion(clients: Clients, location: string): Promise<SkuCatalogue> {
   const skus = await readSkus(clients, location, false);
   if (skus.sizes.size > 0) return skus;
   return halt(
@@ -131,8 +143,11 @@ async function readRegion(clients: Clients, location: string): Promise<SkuCatalo
   );
 }
 
-async function readGroup(connection: Connection, document: ClusterDocument): Promise<string> {
-  const { subscriptionId, resourceGroup } = document.spec.azure;
+/** Region of the resource group; CAP-2001 and CAP-2002 when it is not there. */
+export async function readGroup(
+  connection: Connection,
+  { subscriptionId, resourceGroup, location }: ClusterDocument['spec']['azure'],
+): Promise<string> {
   const where = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`;
   const { resourceGroups } = await connection.clients(subscriptionId).resources();
   const read = await call(() => resourceGroups.get(resourceGroup));
@@ -153,7 +168,7 @@ async function readGroup(connection: Connection, document: ClusterDocument): Pro
           `The resource group ${resourceGroup} does not exist in subscription ${subscriptionId}.`,
           {
             where,
-            remedy: `Create it (az group create --name ${resourceGroup} --location ${document.spec.azure.location}) or name an existing group.`,
+            remedy: `Create it (az group create --name ${resourceGroup} --location ${location}) or name an existing group.`,
           },
         ),
       );
@@ -163,7 +178,7 @@ async function readGroup(connection: Connection, document: ClusterDocument): Pro
 }
 
 /** Tenant of the identity Capstan acts as, from the `tid` claim of its token. */
-async function readTenant(connection: Connection): Promise<string> {
+export async function readTenant(connection: Connection): Promise<string> {
   const credential = await connection.credential();
   const answer = await call(async () => {
     const token = await credential.getToken(`${connection.cloud.resourceManager}/.default`);
@@ -192,9 +207,9 @@ export function tenantOf(token: string): string | undefined {
   return undefined;
 }
 
-function sizesOf(document: ClusterDocument, skus: SkuCatalogue): AzureFacts['vmSizes'] {
-  const { controlPlane, workerPools } = document.spec;
-  const names = new Set([controlPlane.vmSize, ...workerPools.map((pool) => pool.vmSize)]);
+/** What the catalogue says about the sizes of a document. */
+export function sizesOf(sizes: readonly string[], skus: SkuCatalogue): AzureFacts['vmSizes'] {
+  const names = new Set(sizes);
   const unknown = { family: '', cores: 0, memoryGiB: 0, zones: [], unavailable: 'not offered in this region' };
   return Object.fromEntries([...names].map((name) => [name, skus.sizes.get(name.toLowerCase()) ?? unknown]));
 }

@@ -10,12 +10,13 @@ import { found, halt } from '../halt.ts';
 
 type StaticNetwork = NonNullable<AzureFacts['staticNetwork']>;
 
-function prefixOf(subnet: Subnet): string {
+/** The range of a subnet. */
+export function prefixOf(subnet: Subnet): string {
   return subnet.addressPrefix ?? subnet.addressPrefixes?.[0] ?? '';
 }
 
 /** What the user attached to the subnet; documents and the cloud provider's configuration name it. */
-function attachedTo(subnet: Subnet): AttachedResources {
+export function attachedTo(subnet: Subnet): AttachedResources {
   const { networkSecurityGroup, routeTable, natGateway } = subnet;
   return {
     ...(networkSecurityGroup?.id === undefined ? {} : { networkSecurityGroup: networkSecurityGroup.id }),

@@ -1,4 +1,5 @@
-import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { ResourceKind } from '#domain/plan/types.ts';
 import { kindOfType } from '#domain/plan/resources.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
@@ -22,7 +23,7 @@ interface Listed {
  *
  * @throws Error when the group cannot be listed, for the caller's back-off; an absent group holds nothing
  */
-export async function findOwned(connection: Connection, plan: ClusterPlan): Promise<readonly FoundResource[]> {
+export async function findOwned(connection: Connection, plan: AnyPlan): Promise<readonly FoundResource[]> {
   const listed = await list(connection, plan);
   const machines = new Set<string>();
   const found: FoundResource[] = [];
@@ -51,7 +52,7 @@ export async function findOwned(connection: Connection, plan: ClusterPlan): Prom
  */
 async function findGrants(
   connection: Connection,
-  plan: ClusterPlan,
+  plan: AnyPlan,
   listed: readonly Listed[],
 ): Promise<readonly FoundResource[]> {
   const { id, name, resourceGroup, owned } = plan.identity;
@@ -76,7 +77,8 @@ async function findGrants(
 }
 
 /** Machines of a cluster are named after its control plane or one of its MachineDeployments. */
-function isMachineName(plan: ClusterPlan, machine: string): boolean {
+function isMachineName(plan: AnyPlan, machine: string): boolean {
+  if (plan.managed !== undefined) return false;
   const prefixes = [`${plan.name}-control-plane-`, ...plan.pools.flatMap((pool) => [`${plan.name}-${pool.name}-`])];
   return prefixes.some((prefix) => machine.startsWith(prefix));
 }
@@ -85,7 +87,7 @@ function isDeletable(kind: ResourceKind): boolean {
   return kind !== 'inboundNatRule' && kind !== 'blobContainer';
 }
 
-async function list(connection: Connection, plan: ClusterPlan): Promise<readonly Listed[]> {
+async function list(connection: Connection, plan: AnyPlan): Promise<readonly Listed[]> {
   const { subscriptionId, resourceGroup } = plan.azure;
   const clients = connection.clients(subscriptionId);
   const read = await call(async () => {

@@ -18,7 +18,7 @@ const joined = new Set([...volatile, 'etag', 'ipConfigurations', 'privateEndpoin
  */
 export async function observeKind<Body>(
   connection: Connection,
-  definition: KindDefinition<Body>,
+  definition: Pick<KindDefinition<Body>, 'read' | 'describe'>,
   plan: ClusterPlan,
   resource: PlannedResource,
 ): Promise<ObservedResource> {

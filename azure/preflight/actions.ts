@@ -1,4 +1,5 @@
-import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 
 /** Control-plane actions that one kind of resource needs (cluster-api-pivot.md §1d, least-privilege lists). */
 interface KindActions {
@@ -86,6 +87,14 @@ const byKind: Readonly<Record<ResourceKind, KindActions>> = {
   image: { type: 'Microsoft.Compute/images', more: ['Microsoft.Resources/tags/write'] },
   gallery: { type: 'Microsoft.Compute/galleries', more: ['Microsoft.Resources/tags/write'] },
   galleryImage: { type: 'Microsoft.Compute/galleries/images', more: ['Microsoft.Resources/tags/write'] },
+  managedCluster: {
+    type: 'Microsoft.ContainerService/managedClusters',
+    more: [
+      'Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action',
+      'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
+    ],
+  },
+  agentPool: { type: 'Microsoft.ContainerService/managedClusters/agentPools' },
   galleryImageVersion: {
     type: 'Microsoft.Compute/galleries/images/versions',
     more: ['Microsoft.Resources/tags/write', 'Microsoft.Storage/storageAccounts/listKeys/action'],
@@ -129,21 +138,25 @@ interface Need {
 }
 
 /** Where an action is needed, and which ones. */
-function needsOf(plan: ClusterPlan, resource: PlannedResource): Need {
+function needsOf(plan: AnyPlan, resource: PlannedResource): Need {
   const { kind, id, owned, detail } = resource;
   const group = `/subscriptions/${plan.azure.subscriptionId}/resourceGroups/${resource.resourceGroup}`;
   if (kind === 'roleAssignment') return { scope: detail?.['scope'] ?? group, actions: actionsOf(kind) };
   // A container of ours in an account of the user's is made below that account.
-  if ((kind === 'blobContainer' || kind === 'relayContainer') && !plan.storage.account.owned)
+  if (
+    (kind === 'blobContainer' || kind === 'relayContainer') &&
+    plan.managed === undefined &&
+    !plan.storage.account.owned
+  )
     return { scope: plan.storage.account.id, actions: owned ? actionsOf(kind) : [`${byKind[kind].type}/read`] };
   if (!owned) return { scope: id, actions: usedByKind[kind] ?? [`${byKind[kind].type}/read`] };
   return { scope: group, actions: actionsOf(kind) };
 }
 
 /** What a resource that is made needs at virtual networks: in the group of a planned one, at the network itself otherwise. */
-function networkNeedsOf(plan: ClusterPlan, { kind, owned }: PlannedResource): readonly Need[] {
+function networkNeedsOf(plan: AnyPlan, { kind, owned }: PlannedResource): readonly Need[] {
   const actions = byKind[kind].network;
-  if (actions === undefined || !owned) return [];
+  if (actions === undefined || !owned || plan.managed !== undefined) return [];
   const subnets = kind === 'storageAccount' ? (plan.storage.network?.subnetIds ?? []) : [plan.network.workerSubnet.id];
   return [...new Set(subnets.map((id) => id.split('/subnets/')[0] ?? id))].map((id) => {
     const own = plan.resources.find((resource) => resource.owned && resource.id.toLowerCase() === id.toLowerCase());
@@ -152,7 +165,7 @@ function networkNeedsOf(plan: ClusterPlan, { kind, owned }: PlannedResource): re
 }
 
 /** What must be allowed, by ARM scope: the group of what Capstan makes, the single resources of the user's, the subscription. */
-export function neededActions(plan: ClusterPlan): ReadonlyMap<string, readonly string[]> {
+export function neededActions(plan: AnyPlan): ReadonlyMap<string, readonly string[]> {
   const scopes = new Map<string, Set<string>>();
   const needs = plan.resources.flatMap((resource) => [needsOf(plan, resource), ...networkNeedsOf(plan, resource)]);
   for (const { scope, actions } of needs) {

@@ -1,4 +1,4 @@
-import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
+import type { AzureFacts, ClusterPlan, PlanBasis } from '#domain/plan/types.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import type { PreflightCheck } from '../types.ts';
 import { coreDemand } from './demand.ts';
@@ -87,7 +87,8 @@ function minorOf(version: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
-function quotaCheck(
+/** One quota against what is needed. Pure. */
+export function quotaCheck(
   id: string,
   title: string,
   code: 'CAP-2005' | 'CAP-2006',
@@ -112,7 +113,7 @@ function quotaCheck(
 }
 
 /** Planned names that something else has. Pure. */
-export function nameCheck(plan: ClusterPlan, existing: Existing): PreflightCheck {
+export function nameCheck(plan: PlanBasis, existing: Existing): PreflightCheck {
   const id = 'names';
   const title = 'Names are free or ours';
   const [first] = existing.foreign;

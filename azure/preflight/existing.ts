@@ -1,7 +1,8 @@
 import type { GenericResourceExpanded } from '@azure/arm-resources';
 import { waves } from '#domain/plan/resources.ts';
-import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
-import { provisionSteps } from '#domain/steps.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { PlanBasis, PlannedResource } from '#domain/plan/types.ts';
+import { managedSteps, provisionSteps } from '#domain/steps.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients, Connection } from '../clients/clients.ts';
 import { collect } from '../clients/collect.ts';
@@ -29,7 +30,7 @@ async function listGroup(clients: Clients, group: string): Promise<readonly Gene
   return found(listed, group, 'list the resources of the group') ?? [];
 }
 
-async function machineSizes(clients: Clients, plan: ClusterPlan, listed: Listed): Promise<readonly string[]> {
+async function machineSizes(clients: Clients, plan: PlanBasis, listed: Listed): Promise<readonly string[]> {
   const any = [...listed.values()].some(
     (entry) =>
       entry.type?.toLowerCase() === 'microsoft.compute/virtualmachines' && isOurs('cluster', entry.tags, plan.name),
@@ -43,7 +44,7 @@ async function machineSizes(clients: Clients, plan: ClusterPlan, listed: Listed)
 }
 
 /** Whether a resource has to be read at all: the list of its group shows what has tags, and the parents of the rest. */
-function mayExist(plan: ClusterPlan, { id, kind, owned }: PlannedResource, listed: Listed): boolean {
+function mayExist(plan: PlanBasis, { id, kind, owned }: PlannedResource, listed: Listed): boolean {
   if (!owned || listed.has(id.toLowerCase())) return true;
   if (kind === 'roleAssignment') return listed.has(plan.identity.id.toLowerCase());
   const { scope, names, type } = parseArmId(id);
@@ -56,7 +57,7 @@ function mayExist(plan: ClusterPlan, { id, kind, owned }: PlannedResource, liste
  * Compares the plan with what is there: one list per resource group, then one read of each resource that exists, in the
  * order of their needs, by the code that an apply runs.
  */
-export async function readExisting(connection: Connection, plan: ClusterPlan): Promise<Existing> {
+export async function readExisting(connection: Connection, plan: AnyPlan): Promise<Existing> {
   const clients = connection.clients(plan.azure.subscriptionId);
   const owned = plan.resources.filter((resource) => resource.owned);
   const groups = [...new Set(owned.map((resource) => resource.resourceGroup))];
@@ -79,8 +80,9 @@ export async function readExisting(connection: Connection, plan: ClusterPlan): P
 }
 
 /** Resources after what they need, whose outputs they are compared with. */
-function inOrder(plan: ClusterPlan): readonly PlannedResource[] {
+function inOrder(plan: AnyPlan): readonly PlannedResource[] {
   const byKey = new Map(plan.resources.map((resource) => [resource.key, resource]));
-  const keys = provisionSteps.flatMap(({ id }) => waves(plan.resources, id).flat());
+  const steps = plan.managed === undefined ? provisionSteps : managedSteps('provision');
+  const keys = steps.flatMap(({ id }) => waves(plan.resources, id).flat());
   return keys.flatMap((key) => byKey.get(key) ?? []);
 }

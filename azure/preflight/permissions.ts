@@ -1,3 +1,4 @@
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { readArm } from '../clients/read.ts';
@@ -14,7 +15,7 @@ const listKeys = 'Microsoft.Storage/storageAccounts/listKeys/action';
 /** What the identity of Capstan is granted at a scope; undefined when it may not see that. */
 async function grantedAt(
   connection: Connection,
-  plan: ClusterPlan,
+  plan: AnyPlan,
   scope: string,
 ): Promise<readonly PermissionEntry[] | undefined> {
   const path = `${scope}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01`;
@@ -23,7 +24,7 @@ async function grantedAt(
 }
 
 /** Whether Capstan may do all the plan needs: the permissions API of every scope against the actions of the plan. */
-export async function permissionCheck(connection: Connection, plan: ClusterPlan): Promise<PreflightCheck> {
+export async function permissionCheck(connection: Connection, plan: AnyPlan): Promise<PreflightCheck> {
   const id = 'permissions';
   const title = 'Permissions';
   const problems: string[] = [];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { readArm } from '../clients/read.ts';
 import { capstanError } from '../errors/capstan-error.ts';
@@ -60,7 +60,7 @@ interface Findings {
  */
 export async function policyCheck(
   connection: Connection,
-  plan: ClusterPlan,
+  plan: AnyPlan,
   written: ReadonlySet<string>,
 ): Promise<PreflightCheck> {
   const id = 'policy';
@@ -160,7 +160,7 @@ function parametersOf(
 
 function evaluate(
   connection: Connection,
-  plan: ClusterPlan,
+  plan: AnyPlan,
   written: ReadonlySet<string>,
   rules: readonly Rule[],
 ): Findings {
@@ -181,7 +181,7 @@ function evaluate(
   return found;
 }
 
-function subjectsOf(connection: Connection, plan: ClusterPlan, written: ReadonlySet<string>): readonly PolicySubject[] {
+function subjectsOf(connection: Connection, plan: AnyPlan, written: ReadonlySet<string>): readonly PolicySubject[] {
   return plan.resources
     .filter((resource) => resource.owned && written.has(resource.key))
     .map((resource) => {

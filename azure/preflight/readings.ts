@@ -1,5 +1,5 @@
 import { overlaps, parseCidr, type Range, usableAddresses } from '#domain/network/cidr.ts';
-import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { ClusterPlan, PlanBasis } from '#domain/plan/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
@@ -12,7 +12,7 @@ import { passed, refused } from './rows.ts';
 import { lacksPrivateEndpoint } from './storage-access.ts';
 
 /** Whether the providers the plan needs are registered in the subscription. */
-export async function providerChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
+export async function providerChecks(clients: Clients, plan: PlanBasis): Promise<readonly PreflightCheck[]> {
   const namespaces = [...new Set(plan.resources.map((resource) => namespaceOf(resource.id)))]
     // Authorization is part of every subscription.
     .filter((namespace) => namespace !== 'Microsoft.Authorization')
@@ -170,7 +170,8 @@ async function containerCheck(clients: Clients, plan: ClusterPlan): Promise<Pref
   return refused('ownContainer', title, capstanError('CAP-2010', message, { where: 'spec.storage.container' }));
 }
 
-async function identityCheck(plan: ClusterPlan, clients: Clients): Promise<PreflightCheck> {
+/** Whether an identity of the user's exists. */
+export async function identityCheck(plan: PlanBasis, clients: Clients): Promise<PreflightCheck> {
   const { resourceGroup, names } = parseArmId(plan.identity.id);
   const { userAssignedIdentities } = await clients.identities();
   const read = await call(() => userAssignedIdentities.get(resourceGroup, names[0] ?? ''));

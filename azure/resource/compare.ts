@@ -1,3 +1,4 @@
+import type { AnyPlan } from '#domain/managed/types.ts';
 import { Secret } from '#domain/secret.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
@@ -11,13 +12,13 @@ import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
  * Holds one planned resource against what is there, with the same desired state as `ensure`: what an apply would change.
  * One read, nothing is written.
  */
-export async function compareKind<Body>(
+export async function compareKind<Body, Plan extends AnyPlan>(
   connection: Connection,
-  definition: KindDefinition<Body>,
-  request: CompareRequest,
+  definition: KindDefinition<Body, Plan>,
+  request: CompareRequest<Plan>,
 ): Promise<Comparison> {
   const { resource } = request;
-  const input: SpecInput = { ...request, cloud: connection.cloud };
+  const input: SpecInput<Plan> = { ...request, cloud: connection.cloud };
   const identified = definition.identify?.(input) ?? resource.id;
   // Without the outputs of what it is named after (an identity that is not there yet) it cannot exist.
   if (isCapstanError(identified)) return { exists: false };
@@ -37,17 +38,17 @@ export async function compareKind<Body>(
   if (/^failed$/i.test(provisioningState ?? '')) return { ...found, differs: ['provisioningState'] };
   const wanted = definition.desired(input, existing);
   if (wanted === undefined || isCapstanError(wanted)) return { ...found, differs: [] };
-  return { ...found, differs: differences(existing, wanted) };
+  return { ...found, differs: definition.differs?.(input, existing) ?? differences(existing, wanted) };
 }
 
 /** What the first write of a resource would hold, for checks of policies; undefined when the spec refuses. */
-export function firstParameters<Body>(
+export function firstParameters<Body, Plan extends AnyPlan>(
   connection: Connection,
-  definition: KindDefinition<Body>,
-  request: CompareRequest,
+  definition: KindDefinition<Body, Plan>,
+  request: CompareRequest<Plan>,
 ): unknown {
   // No rule looks into cloud-init, which does not exist yet.
-  const input: SpecInput = { ...request, cloud: connection.cloud, customData: new Secret('') };
+  const input: SpecInput<Plan> = { ...request, cloud: connection.cloud, customData: new Secret('') };
   const wanted = definition.desired(input, undefined);
   return isCapstanError(wanted) ? undefined : wanted;
 }

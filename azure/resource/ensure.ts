@@ -6,16 +6,20 @@ import { classify } from '../errors/classify.ts';
 import type { AzureFailure } from '../errors/failure.ts';
 import type { EnsureDone, EnsureFailed, EnsureOutcome, EnsureRequest, EnsureWait } from '../types.ts';
 import { type ArmId, parseArmId } from './arm-id.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
 import { joinShared } from './join.ts';
 import { startOrPoll } from './operation.ts';
 import { isOurs } from './ownership.ts';
 import { decodePoller, encodePoller, type PollerState } from './poller.ts';
 
+/** Writes of one resource in one run: its version, then the rest. */
+const maxWrites = 3;
+
 /** One resource on its way, with everything the steps of `ensure` need. */
-interface Work<Body> {
-  readonly definition: KindDefinition<Body>;
-  readonly input: SpecInput;
+interface Work<Body, Plan extends AnyPlan> {
+  readonly definition: KindDefinition<Body, Plan>;
+  readonly input: SpecInput<Plan>;
   readonly clients: Clients;
   readonly id: ArmId;
   readonly state: PollerState;
@@ -23,19 +27,20 @@ interface Work<Body> {
 }
 
 /** States in which somebody is working on the resource; a write now would be refused or get in the way. */
-const busyStates = /^(updating|creating|deleting|accepted|running|resolvingdns|provisioning)$/i;
+const busyStates =
+  /^(updating|creating|deleting|accepted|running|resolvingdns|provisioning|upgrading|scaling|starting|stopping)$/i;
 
 /**
  * One step of bringing a resource about: polls a running operation, or reads, compares and writes once.
  * At most two HTTP calls (a read and a write), never a wait. Safe to repeat at any time.
  */
-export async function ensureKind<Body>(
+export async function ensureKind<Body, Plan extends AnyPlan>(
   connection: Connection,
-  definition: KindDefinition<Body>,
-  request: EnsureRequest,
+  definition: KindDefinition<Body, Plan>,
+  request: EnsureRequest<Plan>,
 ): Promise<EnsureOutcome> {
   const { poller, customData, ...rest } = request;
-  const input: SpecInput = { ...rest, cloud: connection.cloud };
+  const input: SpecInput<Plan> = { ...rest, cloud: connection.cloud };
   const identified = definition.identify?.(input) ?? request.resource.id;
   if (isCapstanError(identified)) return { status: 'failed', error: identified };
   const id = parseArmId(identified);
@@ -48,22 +53,26 @@ export async function ensureKind<Body>(
   return readAndWrite(work);
 }
 
-async function continueOperation<Body>(work: Work<Body>, operation: string): Promise<EnsureOutcome | 'read again'> {
+async function continueOperation<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  operation: string,
+): Promise<EnsureOutcome | 'read again'> {
   const { definition, clients, state } = work;
   const step = await startOrPoll<Body>({ clients, family: definition.family, operation });
   if (step.kind === 'running') {
-    return wait(step.retryAfter, { ...state, attempt: 0, operation: step.operation }, verbing(work));
+    return wait(pause(work, step), { ...state, attempt: 0, operation: step.operation }, verbing(work, step.status));
   }
   if (step.kind === 'unreachable') return judge(work, step.failure, { operation });
   if (step.kind === 'failed') return judge(work, step.failure, {});
   // An operation that is forgotten, or whose answer holds no resource, is followed by a read.
-  if (step.kind === 'forgotten' || step.body === undefined || definition.describe(step.body).id === undefined) {
+  const whole = step.kind === 'done' && step.body !== undefined && definition.describe(step.body).id !== undefined;
+  if (!whole || step.body === undefined || definition.readAgain === true) {
     return 'read again';
   }
   return done(work, step.body, state.verb === 'updated' ? 'updated' : 'created');
 }
 
-async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
+async function readAndWrite<Body, Plan extends AnyPlan>(work: Work<Body, Plan>): Promise<EnsureOutcome> {
   const { definition, input, clients, id } = work;
   const read = await call(() => definition.read(clients, id));
   if (!read.ok && read.failure.status !== 404) return judge(work, read.failure, {});
@@ -86,7 +95,9 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
   }
   const parameters = definition.desired(await withCustomData(work, existing), existing);
   if (isCapstanError(parameters)) return failed(parameters);
-  if (parameters === undefined) {
+  // What Azure makes of a write is not fought over: the next look at the cluster tells what still differs.
+  const written = work.definition.readAgain === true && (work.state.writes ?? 0) >= maxWrites;
+  if (parameters === undefined || (written && existing !== undefined)) {
     if (existing === undefined) throw new Error(`${definition.kind}: nothing exists and nothing is desired`);
     // Whoever refers to a resource whose last write failed is refused: writing it again as it is makes it usable.
     if (hasFailed(work, existing)) return write(work, existing, existing);
@@ -99,31 +110,39 @@ async function readAndWrite<Body>(work: Work<Body>): Promise<EnsureOutcome> {
   return write(work, parameters, existing);
 }
 
-function hasFailed<Body>({ definition, input }: Work<Body>, existing: Body): boolean {
+function hasFailed<Body, Plan extends AnyPlan>({ definition, input }: Work<Body, Plan>, existing: Body): boolean {
   return input.resource.owned && /^failed$/i.test(definition.describe(existing).provisioningState ?? '');
 }
 
 /** Cloud-init holds keys, so it is fetched only for the call that may create the machine. */
-async function withCustomData<Body>(work: Work<Body>, existing: Body | undefined): Promise<SpecInput> {
+async function withCustomData<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  existing: Body | undefined,
+): Promise<SpecInput<Plan>> {
   const { input, customData, definition } = work;
   const settled = existing !== undefined && definition.describe(existing).provisioningState !== 'Failed';
   if (customData === undefined || settled) return input;
   return { ...input, customData: typeof customData === 'function' ? await customData() : customData };
 }
 
-async function write<Body>(work: Work<Body>, parameters: Body, existing: Body | undefined): Promise<EnsureOutcome> {
+async function write<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  parameters: Body,
+  existing: Body | undefined,
+): Promise<EnsureOutcome> {
   const { definition, clients, id } = work;
   const verb = existing === undefined ? 'created' : 'updated';
   const etag = existing === undefined ? undefined : definition.describe(existing).etag;
   const step = await startOrPoll<Body>({ begin: () => definition.write(clients, id, parameters, etag) });
-  const next: PollerState = { ...work.state, attempt: 0, verb };
-  if (step.kind === 'running') return wait(step.retryAfter, { ...next, operation: step.operation }, verbing(work));
+  const next: PollerState = { ...work.state, attempt: 0, verb, writes: (work.state.writes ?? 0) + 1 };
+  if (step.kind === 'running')
+    return wait(pause(work, step), { ...next, operation: step.operation }, verbing(work, step.status));
   if (step.kind === 'unreachable' || step.kind === 'failed') return judge(work, step.failure, {});
   if (step.kind === 'forgotten' || step.body === undefined) return wait(1, next, verbing(work));
   return done(work, step.body, verb);
 }
 
-function checkForeign<Body>(work: Work<Body>, existing: Body | undefined): EnsureOutcome {
+function checkForeign<Body, Plan extends AnyPlan>(work: Work<Body, Plan>, existing: Body | undefined): EnsureOutcome {
   const { definition, input, id } = work;
   if (existing === undefined) {
     return failed(capstanError('CAP-3018', `The ${title(work)} does not exist.`, { where: id.id }));
@@ -132,7 +151,11 @@ function checkForeign<Body>(work: Work<Body>, existing: Body | undefined): Ensur
   return problem === undefined ? done(work, existing, 'exists') : failed(problem);
 }
 
-function judge<Body>(work: Work<Body>, failure: AzureFailure, keep: { readonly operation?: string }): EnsureOutcome {
+function judge<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  failure: AzureFailure,
+  keep: { readonly operation?: string },
+): EnsureOutcome {
   const { id, state } = work;
   // Operations that were accepted and failed are counted apart: each is a new beginning, and few of them are enough.
   const failures = (state.failures ?? 0) + (failure.asynchronous ? 3 : 0);
@@ -153,7 +176,7 @@ function judge<Body>(work: Work<Body>, failure: AzureFailure, keep: { readonly o
   return wait(verdict.retryAfter, next, `${verbing(work)}: ${verdict.reason}`);
 }
 
-function notOurs<Body>(work: Work<Body>): CapstanError {
+function notOurs<Body, Plan extends AnyPlan>(work: Work<Body, Plan>): CapstanError {
   return capstanError(
     'CAP-3009',
     `The ${title(work)} exists and does not carry the tag of cluster ${work.input.plan.name}.`,
@@ -163,15 +186,27 @@ function notOurs<Body>(work: Work<Body>): CapstanError {
   );
 }
 
-function title<Body>(work: Work<Body>): string {
+function title<Body, Plan extends AnyPlan>(work: Work<Body, Plan>): string {
   return `${work.definition.title} ${work.id.names.at(-1) ?? ''}`;
 }
 
-function verbing<Body>(work: Work<Body>): string {
-  return `Creating the ${title(work)}`;
+function verbing<Body, Plan extends AnyPlan>(work: Work<Body, Plan>, status?: string): string {
+  return `${work.state.verb === 'updated' ? 'Changing' : 'Creating'} the ${title(work)}${status === undefined ? '' : `: ${status}`}`;
 }
 
-function done<Body>(work: Work<Body>, body: Body, action: EnsureDone['action']): EnsureDone {
+/** Azure seconds until the next question. */
+function pause<Body, Plan extends AnyPlan>(
+  { definition }: Work<Body, Plan>,
+  { retryAfter }: { readonly retryAfter: number },
+): number {
+  return Math.max(retryAfter, definition.pollSeconds ?? 0);
+}
+
+function done<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  body: Body,
+  action: EnsureDone['action'],
+): EnsureDone {
   const { definition, input, id } = work;
   return { status: 'done', action, id: id.id, outputs: definition.outputs?.(body, input) ?? {} };
 }

@@ -1,5 +1,6 @@
 import type { CapstanError } from '#domain/errors/error.ts';
-import type { ResourceKind } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
 import type { Clients } from '../clients/clients.ts';
 import type { Cloud } from '../clients/cloud.ts';
@@ -20,10 +21,11 @@ export interface PollerPart<Body> {
 export type Started<Body> = { readonly body: Body } | { readonly poller: PollerPart<Body> };
 
 /** Which SDK package restores a serialised poller. */
-export type PollerFamily = 'network' | 'compute' | 'storage' | 'resources';
+export type PollerFamily = 'network' | 'compute' | 'storage' | 'resources' | 'containerService';
 
 /** What the desired state of a resource is computed from. Pure data. */
-export interface SpecInput extends Omit<EnsureRequest, 'poller' | 'customData'> {
+export interface SpecInput<Plan extends AnyPlan = ClusterPlan>
+  extends Omit<EnsureRequest<Plan>, 'poller' | 'customData'> {
   readonly cloud: Cloud;
   readonly customData?: Secret;
 }
@@ -49,20 +51,26 @@ export type Ownership =
  * One kind of Azure resource: the pure part (`desired`, `describe`, `outputs`) and the thin client (`read`, `write`,
  * `erase`), each of which makes one HTTP call.
  */
-export interface KindDefinition<Body> {
+export interface KindDefinition<Body, Plan extends AnyPlan = ClusterPlan> {
   readonly kind: ResourceKind;
   /** As people say it: `virtual network`. */
   readonly title: string;
   readonly ownership: Ownership;
   readonly family: PollerFamily;
+  /** Seconds between two questions about an operation where Azure names none. */
+  readonly pollSeconds?: number;
+  /** One write may not be enough (an upgrade and then a new size): the resource is read again after it. */
+  readonly readAgain?: true;
   /** Full id of the resource; the plan's id unless the plan leaves a part open. */
-  readonly identify?: (input: SpecInput) => string | CapstanError;
+  readonly identify?: (input: SpecInput<Plan>) => string | CapstanError;
   /** Checks what belongs to the user; undefined when it fits. */
-  readonly check?: (existing: Body, input: SpecInput) => CapstanError | undefined;
+  readonly check?: (existing: Body, input: SpecInput<Plan>) => CapstanError | undefined;
   /** Parameters to write, or undefined when there is nothing to do. */
-  readonly desired: (input: SpecInput, existing: Body | undefined) => Body | CapstanError | undefined;
+  readonly desired: (input: SpecInput<Plan>, existing: Body | undefined) => Body | CapstanError | undefined;
   readonly describe: (body: Body) => Described;
-  readonly outputs?: (body: Body, input: SpecInput) => ResourceOutputs;
+  /** Fields that a write would change, where the difference is not only what `desired` has more. */
+  readonly differs?: (input: SpecInput<Plan>, existing: Body) => readonly string[];
+  readonly outputs?: (body: Body, input: SpecInput<Plan>) => ResourceOutputs;
   readonly read: (clients: Clients, id: ArmId) => Promise<Body>;
   readonly write: (clients: Clients, id: ArmId, body: Body, etag: string | undefined) => Promise<Started<Body>>;
   readonly erase: (clients: Clients, id: ArmId) => Promise<Started<unknown>>;

@@ -7,7 +7,7 @@ import { restore } from './poller.ts';
 
 /** Where a long operation stands after one HTTP call. */
 export type OperationStep<Body> =
-  | { readonly kind: 'running'; readonly operation: string; readonly retryAfter: number }
+  | { readonly kind: 'running'; readonly operation: string; readonly retryAfter: number; readonly status?: string }
   | { readonly kind: 'done'; readonly body: Body | undefined }
   /** Azure no longer knows the operation: read the resource instead. */
   | { readonly kind: 'forgotten' }
@@ -25,7 +25,19 @@ function retryAfterOf(last: Exchange | undefined): number {
 
 async function stepOf<Body>(poller: PollerPart<Body>, last: Exchange | undefined): Promise<OperationStep<Body>> {
   if (poller.isDone) return { kind: 'done', body: poller.result };
-  return { kind: 'running', operation: await poller.serialize(), retryAfter: retryAfterOf(last) };
+  const status = statusText(last);
+  return {
+    kind: 'running',
+    operation: await poller.serialize(),
+    retryAfter: retryAfterOf(last),
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** What AKS says it is doing (`CreatingAgentPools: 0/3 nodes completed`); other providers only say that they are. */
+function statusText(last: Exchange | undefined): string | undefined {
+  const text = /"status"\s*:\s*"([^"]{1,200})"/.exec(last?.body ?? '')?.[1];
+  return text === undefined || !/[a-z][A-Z].*|:/.test(text) || /^InProgress$/i.test(text) ? undefined : text;
 }
 
 /**

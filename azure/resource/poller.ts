@@ -8,6 +8,8 @@ export interface PollerState {
   /** Weight of the operations that were accepted and failed. */
   readonly failures?: number;
   readonly verb?: 'created' | 'updated' | 'deleted';
+  /** Writes that were accepted. */
+  readonly writes?: number;
   /** Serialised state of the SDK's poller. */
   readonly operation?: string;
 }
@@ -53,6 +55,11 @@ const restorers: Readonly<Record<PollerFamily, (clients: Clients, operation: str
     const { restorePoller } = await load(() => import('@azure/arm-storage'));
     const client = await clients.storage();
     return { poller: restorePoller(client, operation, client.storageAccounts.create) };
+  },
+  async containerService(clients, operation) {
+    const { restorePoller } = await load(() => import('@azure/arm-containerservice'));
+    const client = await clients.containerService();
+    return { poller: restorePoller(client, operation, client.managedClusters.createOrUpdate) };
   },
   async resources(clients, operation) {
     const { restorePoller } = await load(() => import('@azure/arm-resources'));

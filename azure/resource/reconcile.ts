@@ -1,6 +1,7 @@
 import { armId } from '#domain/names/names.ts';
 import { type CapzRole, resourceTags } from '#domain/names/tags.ts';
-import type { ClusterPlan } from '#domain/plan/types.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
+import type { PlanBasis } from '#domain/plan/types.ts';
 import { covers, merged } from './covers.ts';
 import type { SpecInput } from './kind.ts';
 import { capstanTag } from './ownership.ts';
@@ -21,7 +22,7 @@ export function createOnce<Body>(existing: Body | undefined, wanted: Body): Body
 
 /** Location and CAPZ's tags, which every resource of a cluster carries. */
 export function common(
-  input: SpecInput,
+  input: SpecInput<AnyPlan>,
   options: { readonly role?: CapzRole; readonly machine?: boolean } = {},
 ): { location: string; tags: Record<string, string> } {
   const { plan, resource } = input;
@@ -32,7 +33,7 @@ export function common(
 }
 
 /** Location and Capstan's own tag instead of CAPZ's, for what CAPZ is to treat as brought along (never written by it). */
-export function broughtAlong(input: SpecInput): { location: string; tags: Record<string, string> } {
+export function broughtAlong(input: SpecInput<AnyPlan>): { location: string; tags: Record<string, string> } {
   const { plan, resource } = input;
   return {
     location: plan.azure.location,
@@ -41,6 +42,6 @@ export function broughtAlong(input: SpecInput): { location: string; tags: Record
 }
 
 /** Id of a network resource of this cluster by its type and name. */
-export function networkId(plan: ClusterPlan, type: string, name: string): string {
+export function networkId(plan: PlanBasis, type: string, name: string): string {
   return armId(plan.azure.subscriptionId, plan.azure.resourceGroup, `Microsoft.Network/${type}`, name);
 }

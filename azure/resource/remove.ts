@@ -10,8 +10,14 @@ import { startOrPoll } from './operation.ts';
 import { isOurs, usersOf } from './ownership.ts';
 import { decodePoller, encodePoller, type PollerState } from './poller.ts';
 
+/** What of a kind a removal needs: no plan. */
+type Removable<Body> = Pick<
+  KindDefinition<Body>,
+  'title' | 'ownership' | 'family' | 'pollSeconds' | 'describe' | 'read' | 'erase'
+>;
+
 interface Work<Body> {
-  readonly definition: KindDefinition<Body>;
+  readonly definition: Removable<Body>;
   readonly clients: Clients;
   readonly id: ArmId;
   readonly cluster: string;
@@ -21,7 +27,7 @@ interface Work<Body> {
 /** One step of deleting a resource. What is not ours, or is still used by other clusters, is kept and said so. */
 export async function removeKind<Body>(
   connection: Connection,
-  definition: KindDefinition<Body>,
+  definition: Removable<Body>,
   request: RemoveRequest,
 ): Promise<RemoveOutcome> {
   const id = parseArmId(request.id);
@@ -110,5 +116,6 @@ function finished<Body>(work: Work<Body>, action: RemoveDone['action'], reason?:
 
 function wait<Body>(work: Work<Body>, retryAfter: number, state: PollerState): RemoveOutcome {
   const sentence = `Deleting the ${work.definition.title} ${work.id.names.at(-1) ?? ''}`;
-  return { status: 'wait', retryAfter: Math.max(1, retryAfter), poller: encodePoller(state), sentence };
+  const pause = Math.max(1, retryAfter, state.operation === undefined ? 0 : (work.definition.pollSeconds ?? 0));
+  return { status: 'wait', retryAfter: pause, poller: encodePoller(state), sentence };
 }

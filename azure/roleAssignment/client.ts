@@ -1,8 +1,9 @@
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { KindDefinition } from '../resource/kind.ts';
 import { type Assignment, roleAssignmentId, roleAssignmentSpec } from './spec.ts';
 
 /** The SDK puts a slash before the scope itself, hence `slice`. */
-export const roleAssignment: KindDefinition<Assignment> = {
+export const roleAssignment: KindDefinition<Assignment, AnyPlan> = {
   kind: 'roleAssignment',
   title: 'role assignment',
   ownership: 'parent',

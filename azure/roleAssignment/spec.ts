@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RoleAssignment } from '@azure/arm-authorization';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { sameId } from '../resource/arm-id.ts';
@@ -22,7 +23,7 @@ export function deterministicGuid(...parts: readonly string[]): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-type Grant = Pick<SpecInput, 'resource' | 'outputs'>;
+type Grant = Pick<SpecInput<AnyPlan>, 'resource' | 'outputs'>;
 
 function principal(input: Grant): string | undefined {
   const key = input.resource.detail?.['principal'] ?? 'identity';
@@ -60,7 +61,10 @@ export function ownerDescription(cluster: string): string {
 }
 
 /** The assignment; nothing to do when it is there. `principalType` avoids PrincipalNotFound for fresh identities. */
-export function roleAssignmentSpec(input: SpecInput, existing: Assignment | undefined): Assignment | undefined {
+export function roleAssignmentSpec(
+  input: SpecInput<AnyPlan>,
+  existing: Assignment | undefined,
+): Assignment | undefined {
   const { plan, resource } = input;
   const scope = resource.detail?.['scope'] ?? '';
   const roleDefinitionId = `/subscriptions/${plan.azure.subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${roleId(input) ?? ''}`;

@@ -1,8 +1,9 @@
 import type { Identity } from '@azure/arm-msi';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { KindDefinition } from '../resource/kind.ts';
 import { userAssignedIdentityOutputs, userAssignedIdentitySpec } from './spec.ts';
 
-export const userAssignedIdentity: KindDefinition<Identity> = {
+export const userAssignedIdentity: KindDefinition<Identity, AnyPlan> = {
   kind: 'userAssignedIdentity',
   title: 'managed identity',
   ownership: 'cluster',

@@ -1,10 +1,14 @@
 import type { Identity } from '@azure/arm-msi';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import type { SpecInput } from '../resource/kind.ts';
 import { common, reconcile } from '../resource/reconcile.ts';
 import type { ResourceOutputs } from '../types.ts';
 
 /** The identity the control-plane machines act as. */
-export function userAssignedIdentitySpec(input: SpecInput, existing: Identity | undefined): Identity | undefined {
+export function userAssignedIdentitySpec(
+  input: SpecInput<AnyPlan>,
+  existing: Identity | undefined,
+): Identity | undefined {
   return reconcile(existing, common(input));
 }
 

@@ -25,7 +25,10 @@ const capacityCodes: ReadonlySet<string> = new Set(['CAP-3006', 'CAP-3007']);
  * come in turn. A zone cannot be changed, so what a failed create left is deleted first, and the network interface, which
  * goes with its machine, is made again. The zone in the end is the output `zone`.
  */
-export async function ensureMachine(connection: Connection, request: EnsureRequest): Promise<EnsureOutcome> {
+export async function ensureMachine(
+  connection: Connection,
+  request: EnsureRequest<ClusterPlan>,
+): Promise<EnsureOutcome> {
   const journey = decode(request.poller);
   if (journey.phase === 'erase') return erase(connection, request, journey);
   if (journey.phase === 'interface') return remakeInterface(connection, request, journey);
@@ -60,7 +63,11 @@ function everywhere(plan: ClusterPlan, error: CapstanError, tried: readonly stri
   };
 }
 
-async function erase(connection: Connection, request: EnsureRequest, journey: Journey): Promise<EnsureOutcome> {
+async function erase(
+  connection: Connection,
+  request: EnsureRequest<ClusterPlan>,
+  journey: Journey,
+): Promise<EnsureOutcome> {
   const { resource, plan } = request;
   const outcome = await removeKind(connection, virtualMachine, {
     id: resource.id,
@@ -75,7 +82,7 @@ async function erase(connection: Connection, request: EnsureRequest, journey: Jo
 
 async function remakeInterface(
   connection: Connection,
-  request: EnsureRequest,
+  request: EnsureRequest<ClusterPlan>,
   journey: Journey,
 ): Promise<EnsureOutcome> {
   const name = `${request.resource.name}-nic`;
@@ -105,7 +112,7 @@ function inZone(plan: ClusterPlan, { tried }: Journey): ClusterPlan {
   return tried.length === 0 ? plan : { ...plan, controlPlane: { ...plan.controlPlane, zone } };
 }
 
-function withInner(request: EnsureRequest, { inner }: Journey): EnsureRequest {
+function withInner(request: EnsureRequest<ClusterPlan>, { inner }: Journey): EnsureRequest<ClusterPlan> {
   const { poller: _own, ...rest } = request;
   return inner === undefined ? rest : { ...rest, poller: inner };
 }

@@ -1,5 +1,6 @@
 import type { Subnet, VirtualNetwork } from '@azure/arm-network';
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { AnyPlan } from '#domain/managed/types.ts';
 import { needsServiceEndpoint } from '#domain/plan/storage-network.ts';
 import type { PlannedSubnet } from '#domain/plan/types.ts';
 import { capstanError } from '../errors/capstan-error.ts';
@@ -53,18 +54,26 @@ export function virtualNetworkSpec(input: SpecInput, existing: VirtualNetwork | 
   });
 }
 
-/** Whether a network of the user's still has the planned subnets with a way out. */
-export function checkVirtualNetwork(existing: VirtualNetwork, input: SpecInput): CapstanError | undefined {
-  const { network } = input.plan;
-  const missing = [network.controlPlaneSubnet, network.workerSubnet].filter(
+/** Names of the subnets that a plan puts machines into. */
+export function subnetsOf(plan: AnyPlan): readonly PlannedSubnet[] {
+  return plan.managed === undefined
+    ? [plan.network.controlPlaneSubnet, plan.network.workerSubnet]
+    : [plan.managed.network.subnet];
+}
+
+/** Whether a network of the user's still has the planned subnets. */
+export function checkVirtualNetwork(
+  existing: VirtualNetwork,
+  subnets: readonly PlannedSubnet[],
+  plan: AnyPlan,
+): CapstanError | undefined {
+  const { virtualNetwork } = (plan.managed ?? plan).network;
+  const missing = subnets.filter(
     (planned) => !(existing.subnets ?? []).some((found) => found.name?.toLowerCase() === planned.name.toLowerCase()),
   );
   if (missing.length === 0) return undefined;
-  return capstanError(
-    'CAP-2009',
-    `The virtual network ${network.virtualNetwork.name} lacks ${missing.map((planned) => planned.name).join(' and ')}.`,
-    {
-      where: network.virtualNetwork.id,
-    },
-  );
+  const names = missing.map((planned) => planned.name).join(' and ');
+  return capstanError('CAP-2009', `The virtual network ${virtualNetwork.name} lacks ${names}.`, {
+    where: virtualNetwork.id,
+  });
 }

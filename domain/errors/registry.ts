@@ -2,6 +2,7 @@ import { azureErrors } from './azure.ts';
 import { bootstrapErrors } from './bootstrap.ts';
 import type { ErrorEntry } from './entry.ts';
 import { internalErrors } from './internal.ts';
+import { managedErrors } from './managed.ts';
 import { pivotErrors } from './pivot.ts';
 import { preflightErrors } from './preflight.ts';
 import { requestErrors } from './request.ts';
@@ -14,6 +15,7 @@ import { workloadErrors } from './workload.ts';
  */
 export const errorRegistry = {
   ...requestErrors,
+  ...managedErrors,
   ...preflightErrors,
   ...azureErrors,
   ...bootstrapErrors,

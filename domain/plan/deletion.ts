@@ -7,6 +7,8 @@ import type { ResourceKind } from './types.ts';
  */
 const ranks: Readonly<Partial<Record<ResourceKind, number>>> = {
   virtualMachine: 1,
+  // Its pools and the group of its nodes go with it.
+  managedCluster: 1,
   networkInterface: 2,
   disk: 2,
   loadBalancer: 3,

@@ -29,4 +29,6 @@ export const createSeconds: Readonly<Record<ResourceKind, number>> = {
   gallery: 10,
   galleryImage: 5,
   galleryImageVersion: 600,
+  managedCluster: 258,
+  agentPool: 168,
 };

@@ -82,7 +82,8 @@ function workSeconds(plan: ClusterPlan, step: StepId): number {
   return idle ? 0 : (extraSeconds[step] ?? 0);
 }
 
-function longestChain(resources: readonly PlannedResource[]): CriticalPath {
+/** The longest chain of resources that need each other. */
+export function longestChain(resources: readonly PlannedResource[]): CriticalPath {
   const ends = new Map<string, CriticalPath>();
   const end = (resource: PlannedResource): CriticalPath => {
     const known = ends.get(resource.key);

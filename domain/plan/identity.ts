@@ -1,10 +1,13 @@
+import type { AnyDocument } from '../managed/types.ts';
 import { armId, clusterNames } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
 import type { ResourceInput } from './resources.ts';
 import type { ClusterPlan, PlannedNetwork, PlannedStorage } from './types.ts';
 
 /** The identity of the control-plane machines: the user's own, or `<cluster>-identity`. */
-export function planIdentity(document: ClusterDocument): ClusterPlan['identity'] {
+export function planIdentity(
+  document: Pick<AnyDocument, 'metadata'> & { readonly spec: Pick<AnyDocument['spec'], 'azure'> },
+): ClusterPlan['identity'] {
   const { azure } = document.spec;
   if (azure.identity !== undefined) {
     const parts = azure.identity.split('/');

@@ -31,6 +31,8 @@ const types: Readonly<Record<ResourceKind, string>> = {
   gallery: 'Microsoft.Compute/galleries',
   galleryImage: 'Microsoft.Compute/galleries/images',
   galleryImageVersion: 'Microsoft.Compute/galleries/images/versions',
+  managedCluster: 'Microsoft.ContainerService/managedClusters',
+  agentPool: 'Microsoft.ContainerService/managedClusters/agentPools',
 };
 
 /** Kind of an ARM type, in any letter case; undefined for types that no plan holds. */

@@ -32,6 +32,9 @@ export function stepSummary(plan: ClusterPlan, step: StepId): string | undefined
     case 'stopControllers':
     case 'deleteResources':
     case 'deleteSecrets':
+    case 'managedCluster':
+    case 'nodePools':
+    case 'poolRemovals':
     case 'tags':
     case 'clusterSettings':
     case 'removals':

@@ -19,6 +19,8 @@ export interface RunShape {
   /** Of a change of a running cluster: which steps, in which order. */
   readonly stages?: readonly (readonly StepId[])[];
   readonly operation?: OperationKind;
+  /** Of an AKS cluster: keys of the pools that go. */
+  readonly removals?: readonly string[];
 }
 
 /** Order and names of what the plan holds, small enough for history. */

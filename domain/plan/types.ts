@@ -29,7 +29,9 @@ export type ResourceKind =
   | 'image'
   | 'gallery'
   | 'galleryImage'
-  | 'galleryImageVersion';
+  | 'galleryImageVersion'
+  | 'managedCluster'
+  | 'agentPool';
 
 /** One resource that the run ensures. `key` is unique in the plan and stable between runs. */
 export interface PlannedResource {
@@ -195,15 +197,11 @@ export interface PlannedPool {
   readonly healthCheck: HealthCheckSpec;
 }
 
-/**
- * Everything that is decided before anything is created: pure function of the spec, the facts read from Azure and the
- * cluster's uid. Stored as a blob named by its SHA-256; contains no secret.
- */
-export interface ClusterPlan {
+/** What the plans of every kind of cluster have: enough to make, find and delete its Azure resources. */
+export interface PlanBasis {
   readonly schemaVersion: 1;
   readonly uid: string;
   readonly name: string;
-  readonly spec: ClusterSpec;
   readonly azure: {
     readonly environment: 'public' | 'usGovernment' | 'china';
     readonly tenantId: string;
@@ -215,22 +213,31 @@ export interface ClusterPlan {
   readonly regionZones: readonly string[];
   readonly kubernetesVersion: string;
   readonly tags: Readonly<Record<string, string>>;
-  readonly network: PlannedNetwork;
-  readonly storage: PlannedStorage;
-  readonly image: PlannedImage;
-  /** User-assigned identity of the control-plane machines. */
+  /** User-assigned identity of the control plane. */
   readonly identity: {
     readonly id: string;
     readonly name: string;
     readonly resourceGroup: string;
     readonly owned: boolean;
   };
+  readonly resources: readonly PlannedResource[];
+}
+
+/**
+ * Everything that is decided before anything is created: pure function of the spec, the facts read from Azure and the
+ * cluster's uid. Stored as a blob named by its SHA-256; contains no secret.
+ */
+export interface ClusterPlan extends PlanBasis {
+  readonly managed?: undefined;
+  readonly spec: ClusterSpec;
+  readonly network: PlannedNetwork;
+  readonly storage: PlannedStorage;
+  readonly image: PlannedImage;
   readonly controlPlane: PlannedControlPlane;
   readonly pools: readonly PlannedPool[];
   readonly addOns: readonly AddOnSpec[];
   /** Prefix of the cluster's Key Vault secrets; contains the uid, because soft-deleted names cannot be used again. */
   readonly secretPrefix: string;
-  readonly resources: readonly PlannedResource[];
 }
 
 /** What preflight read from Azure, reduced to what the plan needs. */

@@ -20,8 +20,8 @@ const takenNamespaces = /^(default|kube-.*|capi-.*|capz-system|cert-manager|cali
 /** Rules between fields that the schema cannot say. All broken ones are returned. */
 export function checkDocument(document: ClusterDocument): readonly Broken[] {
   return [
-    ...nameProblems(document),
-    ...tagProblems(document),
+    ...takenNameProblems(document.metadata),
+    ...reservedWordProblems(document.metadata),
     ...versionProblems(document),
     ...imageProblems(document),
     ...poolProblems(document),
@@ -31,14 +31,18 @@ export function checkDocument(document: ClusterDocument): readonly Broken[] {
   ];
 }
 
-function nameProblems({ metadata }: ClusterDocument): Broken[] {
-  if (!takenNamespaces.test(metadata.name)) return [];
-  const message = `${metadata.name} is the name of a namespace of Kubernetes or of the agent: choose another`;
+type Metadata = ClusterDocument['metadata'];
+
+/** Names that a cluster of either kind cannot have. */
+export function takenNameProblems({ name }: Metadata): Broken[] {
+  if (!takenNamespaces.test(name)) return [];
+  const message = `${name} is the name of a namespace of Kubernetes or of the agent: choose another`;
   return [{ path: ['metadata', 'name'], message, code: 'CAP-1001' }];
 }
 
-function tagProblems({ metadata }: ClusterDocument): Broken[] {
-  return Object.entries(metadata.tags).flatMap(([key, value]) =>
+/** Words that Azure reserves in tags (CAP-1003). */
+export function reservedWordProblems({ tags }: Metadata): Broken[] {
+  return Object.entries(tags).flatMap(([key, value]) =>
     [...reservedWords(key).map((word) => ['key', word]), ...reservedWords(value).map((word) => ['value', word])].map(
       ([where, word]) => ({
         path: ['metadata', 'tags', key],

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../errors/registry.ts';
-import { effectOf, type Part } from './effects.ts';
-import type { ClusterDocument } from './types.ts';
+import { managedEffectOf } from '../managed/effects.ts';
+import type { AnyDocument } from '../managed/types.ts';
+import { type Effect, effectOf, type Part } from './effects.ts';
 
 /**
  * What a change does to a running cluster: `in place` touches no machine that stays; `rollout` replaces machines one
@@ -34,7 +35,11 @@ export interface RawChange {
 }
 
 /** Everything in which `after` differs from `before`, judged for a running cluster. Pure. */
-export function diffDocuments(before: ClusterDocument, after: ClusterDocument): readonly Change[] {
+export function diffDocuments(before: AnyDocument, after: AnyDocument): readonly Change[] {
+  if (before.kind !== after.kind) {
+    const reason = 'self-managed clusters and AKS clusters cannot be turned into each other';
+    return [{ kind: 'changed', path: 'kind', effect: 'refused', parts: [], reason, code: 'CAP-1109' }];
+  }
   return compare(before, after, '').map((raw) => judge(raw, before, after));
 }
 
@@ -54,10 +59,10 @@ export function isOlder(a: string, b: string): boolean {
   return false;
 }
 
-function judge(raw: RawChange, before: ClusterDocument, after: ClusterDocument): Change {
+function judge(raw: RawChange, before: AnyDocument, after: AnyDocument): Change {
   const { path, from, to } = raw;
   const kind = from === undefined ? 'added' : to === undefined ? 'removed' : 'changed';
-  const { effect, parts, reason, code } = effectOf(raw, kind, before, after);
+  const { effect, parts, reason, code } = judged(raw, kind, before, after);
   const [shownFrom, shownTo] = [shown(path, from), shown(path, to)];
   return {
     kind,
@@ -69,6 +74,13 @@ function judge(raw: RawChange, before: ClusterDocument, after: ClusterDocument):
     ...(reason === undefined ? {} : { reason }),
     ...(code === undefined ? {} : { code }),
   };
+}
+
+function judged(raw: RawChange, kind: Change['kind'], before: AnyDocument, after: AnyDocument): Effect {
+  if (before.kind === 'Cluster' && after.kind === 'Cluster') return effectOf(raw, kind, before, after);
+  if (before.kind === 'ManagedCluster' && after.kind === 'ManagedCluster')
+    return managedEffectOf(raw, kind, before, after);
+  throw new Error('documents of two kinds are not compared');
 }
 
 /** Values that people may see: no manifests, no file contents, no proxy passwords, no signed query of a URL. */

@@ -1,3 +1,5 @@
+import { managedDocument } from '../managed/schema.ts';
+import type { ManagedDocument } from '../managed/types.ts';
 import { clusterDocument } from './schema.ts';
 import type { ClusterDocument } from './types.ts';
 
@@ -24,20 +26,41 @@ const standIn: unknown = {
   },
 };
 
+/** The same for AKS clusters. */
+const managedStandIn: unknown = {
+  ...(standIn as object),
+  kind: 'ManagedCluster',
+  spec: {
+    azure: (standIn as { spec: { azure: object } }).spec.azure,
+    kubernetes: { version: 'v1.33.0' },
+    nodePools: [],
+  },
+};
+
 /**
  * The document with what breaks the schema taken out or replaced, so that the rules between fields can be checked in
  * the same answer. Undefined when nothing sensible is left.
  */
 export function lenientDocument(value: unknown, issues: readonly Issue[]): ClusterDocument | undefined {
+  const parsed = clusterDocument.safeParse(mended(value, issues, standIn));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The same for AKS clusters. */
+export function lenientManagedDocument(value: unknown, issues: readonly Issue[]): ManagedDocument | undefined {
+  const parsed = managedDocument.safeParse(mended(value, issues, managedStandIn));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function mended(value: unknown, issues: readonly Issue[], replacement: unknown): unknown {
   const copy: unknown = structuredClone(value);
   for (const issue of issues) {
     const removed =
       issue.code === 'unrecognized_keys' ? (issue.keys ?? []).map((key) => [...issue.path, key]) : [issue.path];
     for (const path of removed)
-      replaceAt(copy, path, issue.code === 'unrecognized_keys' ? undefined : at(standIn, path));
+      replaceAt(copy, path, issue.code === 'unrecognized_keys' ? undefined : at(replacement, path));
   }
-  const parsed = clusterDocument.safeParse(copy);
-  return parsed.success ? parsed.data : undefined;
+  return copy;
 }
 
 /** Whether one path lies in the other: what was replaced must not be judged. */

@@ -1,11 +1,15 @@
+import type { z } from 'zod';
 import type { CapstanError, Problem } from '../errors/error.ts';
-import { checkDocument } from './checks.ts';
-import { lenientDocument, touches } from './lenient.ts';
+import { checkManagedDocument } from '../managed/checks.ts';
+import { managedDocument } from '../managed/schema.ts';
+import type { AnyDocument, ManagedDocument } from '../managed/types.ts';
+import { type Broken, checkDocument } from './checks.ts';
+import { lenientDocument, lenientManagedDocument, touches } from './lenient.ts';
 import { clusterDocument } from './schema.ts';
 import { readText, unsafeKey } from './text.ts';
 import type { ClusterDocument } from './types.ts';
 
-export type ParseResult = { readonly document: ClusterDocument } | { readonly error: CapstanError };
+export type ParseResult = { readonly document: AnyDocument } | { readonly error: CapstanError };
 
 /** `['spec', 'workerPools', 0, 'zones']` → `spec.workerPools[0].zones`. */
 export function pathText(path: readonly PropertyKey[]): string {
@@ -58,25 +62,41 @@ function checkValue(value: unknown, lineOf: (path: readonly PropertyKey[]) => nu
     const line = lineOf(path);
     return { path: pathText(path), ...problem, ...(line === undefined ? {} : { line }) };
   };
-  if (typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'ManagedCluster') {
-    const message = 'kind ManagedCluster (AKS) is not available in this version';
-    return { error: requestError([withLine(['kind'], { message, code: 'CAP-1011' })]) };
-  }
+  const managed = typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'ManagedCluster';
+  const judged = managed ? judgeManaged(value) : judgeCluster(value);
+  if ('document' in judged && judged.broken.length === 0) return { document: judged.document };
+  const broken = judged.broken.map(({ path, message, code }) => withLine(path, { message, code }));
+  if ('document' in judged) return { error: requestError(broken) };
+  const problems = judged.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) =>
+          withLine([...issue.path, key], { message: 'is not a field of the schema', code: 'CAP-1001' }),
+        )
+      : [withLine(issue.path, { message: issue.message, code: 'CAP-1001' })],
+  );
+  return { error: requestError([...problems, ...broken]) };
+}
+
+type Judged = { readonly broken: readonly Broken[] } & (
+  | { readonly document: AnyDocument }
+  | { readonly issues: readonly z.core.$ZodIssue[] }
+);
+
+/** The rules of the schema and, as far as the rest of the document allows, those between fields. */
+function judgeCluster(value: unknown): Judged {
   const parsed = clusterDocument.safeParse(value);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) =>
-            withLine([...issue.path, key], { message: 'is not a field of the schema', code: 'CAP-1001' }),
-          )
-        : [withLine(issue.path, { message: issue.message, code: 'CAP-1001' })],
-    );
-    const lenient = lenientDocument(value, parsed.error.issues);
-    const further =
-      lenient === undefined ? [] : checkDocument(lenient).filter(({ path }) => !touches(path, parsed.error.issues));
-    const all = [...problems, ...further.map(({ path, message, code }) => withLine(path, { message, code }))];
-    return { error: requestError(all) };
-  }
-  const problems = checkDocument(parsed.data).map(({ path, message, code }) => withLine(path, { message, code }));
-  return problems.length === 0 ? { document: parsed.data } : { error: requestError(problems) };
+  if (parsed.success) return { document: parsed.data, broken: checkDocument(parsed.data) };
+  const { issues } = parsed.error;
+  const lenient: ClusterDocument | undefined = lenientDocument(value, issues);
+  const further = lenient === undefined ? [] : checkDocument(lenient);
+  return { issues, broken: further.filter(({ path }) => !touches(path, issues)) };
+}
+
+function judgeManaged(value: unknown): Judged {
+  const parsed = managedDocument.safeParse(value);
+  if (parsed.success) return { document: parsed.data, broken: checkManagedDocument(parsed.data) };
+  const { issues } = parsed.error;
+  const lenient: ManagedDocument | undefined = lenientManagedDocument(value, issues);
+  const further = lenient === undefined ? [] : checkManagedDocument(lenient);
+  return { issues, broken: further.filter(({ path }) => !touches(path, issues)) };
 }

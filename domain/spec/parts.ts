@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { poolAutoscaling } from '../kubeadm/additions.ts';
 
-const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'must be an IPv4 range such as 10.0.0.0/16');
-const zone = z.enum(['1', '2', '3']);
-const vmSize = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]+$/, 'must be a VM size such as Standard_D2s_v5');
+export const cidr = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'must be an IPv4 range such as 10.0.0.0/16');
+export const zone = z.enum(['1', '2', '3']);
+export const vmSize = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]+$/, 'must be a VM size such as Standard_D2s_v5');
 const label = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label')
   .max(63);
-const azureName = z.string().regex(/^[\w][-\w.]{0,79}$/, 'must be an Azure resource name');
+export const azureName = z.string().regex(/^[\w][-\w.]{0,79}$/, 'must be an Azure resource name');
 
 export const network = z
   .strictObject({

@@ -4,7 +4,7 @@ import { trustedCa } from '../kubeadm/trusted-ca.ts';
 import { gatewayName } from '../storage/gateway.ts';
 import { addOn, controlPlane, image, network, proxy, storage, workerPool } from './parts.ts';
 
-const uuid = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID');
+export const uuid = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID');
 
 /** DNS label; at most 44 characters because CAPZ derives longer names from it (cluster-api-pivot.md §2c). */
 export const clusterName = z
@@ -13,7 +13,7 @@ export const clusterName = z
   .max(44, 'must have at most 44 characters')
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and hyphens');
 
-const azure = z
+export const azure = z
   .strictObject({
     environment: z.enum(['public', 'usGovernment', 'china']).default('public').describe('The Azure cloud.'),
     subscriptionId: uuid.describe('Subscription that everything is created in.'),

@@ -53,6 +53,6 @@ export async function readNodes(
 }
 
 /** `westeurope-2` → `2`; fault domains of regions without zones are plain numbers and no zones. */
-function zoneOf(label: string | undefined): string | undefined {
+export function zoneOf(label: string | undefined): string | undefined {
   return /-(\d+)$/.exec(label ?? '')?.[1];
 }

@@ -32,8 +32,13 @@ export function readClusterFile(file: string): ClusterFile {
   }
   const parsed = parseClusterText(text);
   if ('error' in parsed) throw new StartProblem(problemText(file, parsed.error));
+  const { document } = parsed;
+  if (document.kind !== 'Cluster')
+    throw new StartProblem(
+      `${file} is an AKS cluster, and npm start follows the birth of a self-managed one. Start it without --file, then send the file: curl -X PUT --data-binary @${file} http://127.0.0.1:7071/api/clusters/${document.metadata.name}`,
+    );
   const read = readText(text);
-  return { file, document: parsed.document, value: 'value' in read ? read.value : parsed.document };
+  return { file, document, value: 'value' in read ? read.value : document };
 }
 
 /** All problems of a document, one line each: `file:line path: what (code)`. */

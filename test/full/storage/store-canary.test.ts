@@ -73,7 +73,7 @@ describe('a SAS in a request', () => {
     const names = ['by-queue', 'by-http', 'by-blob', 'refused-sas', 'broken'];
     await stack.post(
       sampleDocument(
-        { ...small, image: { vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.34.1.vhd' } },
+        { ...small, image: { vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd' } },
         'first',
       ),
     );

@@ -8,7 +8,7 @@ import type { StatusDocument, StepView } from '#local/start/status-document.ts';
 export const samplePath = path.resolve(import.meta.dirname, '../../../samples/cluster.yaml');
 
 const parsed = parseClusterText(readFileSync(samplePath, 'utf8'));
-if ('error' in parsed) throw new Error('samples/cluster.yaml is not valid');
+if ('error' in parsed || parsed.document.kind !== 'Cluster') throw new Error('samples/cluster.yaml is not valid');
 const sample = parsed.document;
 
 export const t0 = Date.parse('2026-03-01T10:00:00.000Z');
