@@ -23,6 +23,18 @@ export interface Recording {
 
 export type RoleName = 'subscription' | 'dynamic' | 'static' | 'network' | 'account' | 'grant' | 'blobs' | 'secrets';
 
+/** Private API servers: their tests run beside the recorded lives, which only reach public ones. */
+const privateApi = ['GET', 'PUT', 'DELETE'].map((method) => `${method} Microsoft.Network/privateDnsZones/A`);
+
+/** AKS clusters are written by the calls of their two kinds alone. */
+const managed = [
+  ...['managedClusters', 'managedClusters/agentPools'].flatMap((type) =>
+    ['GET', 'PUT', 'DELETE'].map((method) => `${method} Microsoft.ContainerService/${type}`),
+  ),
+  'POST Microsoft.ContainerService/managedClusters/listClusterAdminCredential',
+  'POST Microsoft.ContainerService/managedClusters/listClusterUserCredential',
+];
+
 /**
  * Calls that a cluster makes only in trouble or on request, beside the recorded ones: a zone without capacity, a disk that
  * was left, a container or a zone group that goes with what it is in, the whole of a gallery.
@@ -35,6 +47,8 @@ const rare: Readonly<Record<'group' | 'subscription', readonly string[]>> = {
     'DELETE Microsoft.Compute/availabilitySets',
     'PUT Microsoft.Compute/availabilitySets',
     'GET Microsoft.Compute/availabilitySets',
+    ...privateApi,
+    ...managed,
   ],
   subscription: [
     'GET Microsoft.Authorization/policyDefinitions',
@@ -42,6 +56,8 @@ const rare: Readonly<Record<'group' | 'subscription', readonly string[]>> = {
     'GET Microsoft.Compute/locations/communityGalleries/images/versions',
     // The list of storage to choose from shows the containers of every account.
     'GET Microsoft.Storage/storageAccounts/blobServices/containers',
+    'GET Microsoft.ContainerService/locations/operations',
+    'GET Microsoft.ContainerService/locations/kubernetesVersions',
   ],
 };
 

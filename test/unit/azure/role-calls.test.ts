@@ -43,6 +43,8 @@ const unrecorded = [
   /\/inboundNatRules\/delete$/i,
   /\/privateDnsZoneGroups\/delete$/i,
   /\/containers\/delete$/i,
+  /\/privateDnsZones\/A\//i,
+  /^Microsoft.ContainerService\/managedClusters\//i,
 ];
 
 describe('the actions that preflight asks for', () => {
