@@ -76,10 +76,11 @@ describe('a rollout that fails', () => {
     expect([seen.status.phase, seen.status.error?.code], story(seen)).toEqual(['Failed', 'CAP-6005']);
     expect(seen.status.steps.find((step) => step.id === 'workerPools')?.state).toBe('pending');
     expect(seen.status.nodes.filter((node) => node.ready)).toHaveLength(3);
+    // Taken back while the machine still cannot join: one that has joined runs the newer version, and stays.
+    await back();
     const { resourceVersion: _version, uid: _uid, ...metadata } = stored!.metadata;
     await client.create({ ...stored!, metadata });
     client.close();
-    await back();
     expect((await stack.status('demo'))!.status.nodes.filter((node) => node.role === 'control-plane')).toHaveLength(1);
   }, 200_000);
 
