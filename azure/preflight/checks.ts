@@ -99,11 +99,12 @@ export function quotaCheck(
   quotas: readonly Quota[],
 ): PreflightCheck {
   const found = quotas.filter((quota) => names.some((name) => name.toLowerCase() === quota.name.toLowerCase()));
-  const tight = found.find((quota) => quota.limit - quota.used < needed);
+  // A change that needs no more passes even where the quota was lowered below what is used.
+  const tight = needed > 0 ? found.find((quota) => quota.limit - quota.used < needed) : undefined;
   if (found.length === 0) return passed(id, title, `${needed} ${unit} needed; Azure lists no quota of this name`);
   if (tight === undefined) {
-    const free = Math.min(...found.map((quota) => quota.limit - quota.used));
-    return passed(id, title, `${needed} ${unit} needed, ${free} free`);
+    const free = Math.max(0, Math.min(...found.map((quota) => quota.limit - quota.used)));
+    return passed(id, title, `${needed > 0 ? needed : 'no more'} ${unit} needed, ${free} free`);
   }
   const free = Math.max(0, tight.limit - tight.used);
   const message = `The quota ${tight.name} in ${location} has ${free} ${unit} free, the cluster needs ${needed}.`;

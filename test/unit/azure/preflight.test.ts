@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { missingActions, neededActions } from '../../../azure/preflight/actions.ts';
-import { addressCheck, coreChecks, nameCheck, sizeChecks, versionCheck } from '../../../azure/preflight/checks.ts';
+import {
+  addressCheck,
+  coreChecks,
+  nameCheck,
+  quotaCheck,
+  sizeChecks,
+  versionCheck,
+} from '../../../azure/preflight/checks.ts';
 import { coreDemand } from '../../../azure/preflight/demand.ts';
 import { criticalPath } from '#domain/plan/estimate.ts';
 import { laterResources } from '#domain/plan/later.ts';
@@ -87,6 +94,15 @@ describe('preflight checks', () => {
     const facts = sampleFacts();
     expect(coreDemand(plan, facts, []).total).toBe(4 * 2 + 6 * 4);
     expect(coreDemand(plan, facts, ['Standard_D2s_v5', 'standard_d4s_v5']).total).toBe(32 - 6);
+  });
+
+  it('let a change pass that needs no more, also where the quota was lowered below what is used', () => {
+    const lowered = [{ name: 'cores', used: 40, limit: 30 }];
+    const check = (needed: number) =>
+      quotaCheck('quota:cores', 'Quota of the region', 'CAP-2005', needed, 'cores', ['cores'], 'westeurope', lowered);
+    expect(check(0)).toMatchObject({ ok: true, detail: 'no more cores needed, 0 free' });
+    expect(check(-2).ok).toBe(true);
+    expect(check(1)).toMatchObject({ ok: false, error: { code: 'CAP-2005' } });
   });
 
   it('name the quota that is too small and the limit that would do', () => {
