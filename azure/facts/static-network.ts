@@ -1,4 +1,4 @@
-import type { Subnet } from '@azure/arm-network';
+import type { Subnet, VirtualNetwork } from '@azure/arm-network';
 import { armId } from '#domain/names/names.ts';
 import { needsServiceEndpoint } from '#domain/plan/storage-network.ts';
 import type { AttachedResources, AzureFacts, PlannedSubnet } from '#domain/plan/types.ts';
@@ -53,6 +53,58 @@ function checkServiceEndpoint(document: ClusterDocument, subnet: Subnet, id: str
   );
 }
 
+/** A virtual network of the user's, and its subnets by name. */
+export interface OwnNetwork {
+  readonly existing: VirtualNetwork;
+  readonly where: string;
+  /** @throws Halt with CAP-2009 when there is none of this name */
+  subnet(wanted: string | undefined): Subnet & { readonly id: string; readonly name: string };
+}
+
+/**
+ * Reads the virtual network that the user names, in the region of the cluster; it is never written.
+ *
+ * @throws Halt with CAP-2009 when it does not exist or is in another region
+ */
+export async function readOwnNetwork(
+  clients: Clients,
+  azure: ClusterDocument['spec']['azure'],
+  named: { readonly resourceGroup?: string | undefined; readonly virtualNetwork?: string | undefined },
+): Promise<OwnNetwork> {
+  const resourceGroup = named.resourceGroup ?? azure.resourceGroup;
+  const name = named.virtualNetwork ?? '';
+  const where = armId(azure.subscriptionId, resourceGroup, 'Microsoft.Network/virtualNetworks', name);
+  const refuse = (message: string, cause?: string): never =>
+    halt(capstanError('CAP-2009', message, { where, ...(cause === undefined ? {} : { cause }) }));
+  const { virtualNetworks } = await clients.network();
+  const read = await call(() => virtualNetworks.get(resourceGroup, name));
+  const existing = found(read, where, 'read the virtual network');
+  if (existing === undefined)
+    return refuse(`The virtual network ${name} does not exist in the group ${resourceGroup}.`);
+  const location = (existing.location ?? '').toLowerCase().replaceAll(' ', '');
+  if (location !== azure.location)
+    return refuse(
+      `The virtual network ${name} is in another region.`,
+      `it is in ${location}, the cluster in ${azure.location}`,
+    );
+  const subnets = existing.subnets ?? [];
+  return {
+    existing,
+    where: existing.id ?? where,
+    subnet(wanted) {
+      const match = subnets.find((candidate) => candidate.name?.toLowerCase() === wanted?.toLowerCase());
+      const names = subnets.map((candidate) => candidate.name).join(', ');
+      if (match === undefined)
+        return refuse(
+          `The virtual network ${name} has no subnet ${wanted ?? ''}.`,
+          `it has: ${names === '' ? 'none' : names}`,
+        );
+      const subnetName = match.name ?? '';
+      return { ...match, name: subnetName, id: match.id ?? `${where}/subnets/${subnetName}` };
+    },
+  };
+}
+
 /** Reads and checks the network that the user names; it is never written. */
 export async function readStaticNetwork(
   clients: Clients,
@@ -61,40 +113,17 @@ export async function readStaticNetwork(
   const { network, azure } = document.spec;
   if (network.placement !== 'static') return undefined;
   const resourceGroup = network.resourceGroup ?? azure.resourceGroup;
-  const name = network.virtualNetwork ?? '';
-  const where = armId(azure.subscriptionId, resourceGroup, 'Microsoft.Network/virtualNetworks', name);
-  const { virtualNetworks } = await clients.network();
-  const read = await call(() => virtualNetworks.get(resourceGroup, name));
-  const existing = found(read, where, 'read the virtual network');
-  if (existing === undefined) {
-    return halt(
-      capstanError('CAP-2009', `The virtual network ${name} does not exist in the group ${resourceGroup}.`, { where }),
-    );
-  }
-  const location = (existing.location ?? '').toLowerCase().replaceAll(' ', '');
-  if (location !== azure.location) {
-    const cause = `it is in ${location}, the cluster in ${azure.location}`;
-    return halt(capstanError('CAP-2009', `The virtual network ${name} is in another region.`, { where, cause }));
-  }
+  const own = await readOwnNetwork(clients, azure, network);
+  const { existing } = own;
   const subnet = (wanted: string | undefined): PlannedSubnet => {
-    const match = existing.subnets?.find((candidate) => candidate.name?.toLowerCase() === wanted?.toLowerCase());
-    if (match === undefined) {
-      const names = (existing.subnets ?? []).map((candidate) => candidate.name).join(', ');
-      return halt(
-        capstanError('CAP-2009', `The virtual network ${name} has no subnet ${wanted ?? ''}.`, {
-          where,
-          cause: `it has: ${names === '' ? 'none' : names}`,
-        }),
-      );
-    }
-    const id = match.id ?? `${where}/subnets/${match.name ?? ''}`;
-    checkServiceEndpoint(document, match, id);
-    return { id, name: match.name ?? '', cidr: prefixOf(match), attached: attachedTo(match) };
+    const match = own.subnet(wanted);
+    checkServiceEndpoint(document, match, match.id);
+    return { id: match.id, name: match.name, cidr: prefixOf(match), attached: attachedTo(match) };
   };
   const workerSubnet = subnet(network.workerSubnet);
   checkSecurityGroup(workerSubnet, resourceGroup);
   return {
-    virtualNetworkId: existing.id ?? where,
+    virtualNetworkId: own.where,
     cidrs: existing.addressSpace?.addressPrefixes ?? [],
     peerCidrs: (existing.virtualNetworkPeerings ?? []).flatMap(
       (peering) => peering.remoteAddressSpace?.addressPrefixes ?? [],

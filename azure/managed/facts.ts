@@ -1,12 +1,11 @@
 import type { ManagedDocument, ManagedFacts } from '#domain/managed/types.ts';
 import type { Outcome } from '#domain/outcome.ts';
-import { armId } from '#domain/names/names.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients, Connection } from '../clients/clients.ts';
 import { capstanError } from '../errors/capstan-error.ts';
 import { readGroup, readRegion, readTenant, sizesOf, surveyParts } from '../facts/facts.ts';
-import { attachedTo, prefixOf } from '../facts/static-network.ts';
-import { found, halt, need, untilHalted } from '../halt.ts';
+import { attachedTo, prefixOf, readOwnNetwork } from '../facts/static-network.ts';
+import { halt, need, untilHalted } from '../halt.ts';
 import type { Survey } from '../types.ts';
 
 /** Group, sizes, network and versions. */
@@ -88,38 +87,19 @@ async function readNetwork(
 ): Promise<ManagedFacts['staticNetwork'] | undefined> {
   const { network, azure } = document.spec;
   if (network.placement !== 'static') return undefined;
-  const resourceGroup = network.resourceGroup ?? azure.resourceGroup;
-  const name = network.virtualNetwork ?? '';
-  const where = armId(azure.subscriptionId, resourceGroup, 'Microsoft.Network/virtualNetworks', name);
-  const { virtualNetworks } = await clients.network();
-  const read = await call(() => virtualNetworks.get(resourceGroup, name));
-  const refuse = (message: string, cause?: string): never =>
-    halt(capstanError('CAP-2009', message, { where, ...(cause === undefined ? {} : { cause }) }));
-  const existing = found(read, where, 'read the virtual network');
-  if (existing === undefined)
-    return refuse(`The virtual network ${name} does not exist in the group ${resourceGroup}.`);
-  const location = (existing.location ?? '').toLowerCase().replaceAll(' ', '');
-  if (location !== azure.location)
-    return refuse(`The virtual network ${name} is in another region.`, `it is in ${location}, not ${azure.location}`);
-  const subnets = existing.subnets ?? [];
-  const subnet = subnets.find((candidate) => candidate.name?.toLowerCase() === network.subnet?.toLowerCase());
-  if (subnet === undefined) {
-    const names = subnets.map((candidate) => candidate.name).join(', ');
-    return refuse(`The virtual network ${name} has no subnet ${network.subnet ?? ''}.`, `it has: ${names}`);
-  }
-  if (network.outbound === 'userDefinedRouting' && subnet.routeTable?.id === undefined)
-    return refuse(
-      `The subnet ${subnet.name ?? ''} has no route table.`,
-      'spec.network.outbound is userDefinedRouting, so its routes lead out',
+  const own = await readOwnNetwork(clients, azure, network);
+  const subnet = own.subnet(network.subnet);
+  if (network.outbound === 'userDefinedRouting' && subnet.routeTable?.id === undefined) {
+    return halt(
+      capstanError('CAP-2009', `The subnet ${subnet.name} has no route table.`, {
+        where: own.where,
+        cause: 'spec.network.outbound is userDefinedRouting, so its routes lead out',
+      }),
     );
+  }
   return {
-    virtualNetworkId: existing.id ?? where,
-    cidrs: existing.addressSpace?.addressPrefixes ?? [],
-    subnet: {
-      id: subnet.id ?? `${where}/subnets/${subnet.name ?? ''}`,
-      name: subnet.name ?? '',
-      cidr: prefixOf(subnet),
-      attached: attachedTo(subnet),
-    },
+    virtualNetworkId: own.where,
+    cidrs: own.existing.addressSpace?.addressPrefixes ?? [],
+    subnet: { id: subnet.id, name: subnet.name, cidr: prefixOf(subnet), attached: attachedTo(subnet) },
   };
 }

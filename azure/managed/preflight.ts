@@ -11,6 +11,7 @@ import { permissionCheck } from '../preflight/permissions.ts';
 import { policyCheck } from '../preflight/policy.ts';
 import { computeQuotas, type Quota } from '../preflight/quota.ts';
 import { identityCheck, providerChecks } from '../preflight/readings.ts';
+import { reportOf } from '../preflight/report.ts';
 import { passed, refused } from '../preflight/rows.ts';
 import type { PlannedAction, PreflightCheck, PreflightReport } from '../types.ts';
 
@@ -171,26 +172,8 @@ function report(
   resources: readonly PlannedAction[],
   checks: readonly PreflightCheck[],
 ): PreflightReport {
-  const count = (action: PlannedAction['action']) => resources.filter((resource) => resource.action === action).length;
   const changed = new Set(resources.filter(({ seconds }) => seconds > 0).map(({ key }) => key));
-  const path = managedPath(plan, changed);
-  const failed = checks.filter((check) => !check.ok).length;
-  const changes = count('~') === 0 ? '' : `, ${count('~')} to change`;
-  const sentence =
-    failed === 0
-      ? `${checks.length} checks · ${count('+')} resources to create${changes} · about ${Math.max(1, Math.round(path.seconds / 60))} m on Azure`
-      : `${failed} of ${checks.length} checks failed · nothing was created`;
   const calls = resources.map(({ action, seconds }) => (action === '=' ? 1 : 3 + Math.ceil(seconds / secondsPerPoll)));
-  return {
-    ok: failed === 0,
-    checks,
-    resources,
-    create: count('+'),
-    change: count('~'),
-    exists: existing.found.size - count('~'),
-    armCalls: usualReads + calls.reduce((sum, each) => sum + each, 0),
-    seconds: path.seconds,
-    criticalPath: path.resources,
-    sentence,
-  };
+  const armCalls = usualReads + calls.reduce((sum, each) => sum + each, 0);
+  return reportOf({ existing, resources, checks, path: managedPath(plan, changed), armCalls });
 }

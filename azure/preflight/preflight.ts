@@ -14,6 +14,7 @@ import { dataRoleCheck, permissionCheck } from './permissions.ts';
 import { policyCheck } from './policy.ts';
 import { computeQuotas, networkQuotas } from './quota.ts';
 import { foreignChecks, labelCheck, networkCheck, overlapCheck, providerChecks, vaultCheck } from './readings.ts';
+import { reportOf } from './report.ts';
 import { passed } from './rows.ts';
 import { storageAccessCheck } from './storage-access.ts';
 
@@ -107,25 +108,6 @@ function report(
   resources: readonly PlannedAction[],
   checks: readonly PreflightCheck[],
 ): PreflightReport {
-  const count = (action: PlannedAction['action']) => resources.filter((resource) => resource.action === action).length;
   const kept = new Set(resources.filter(({ action }) => action === '=').map(({ key }) => key));
-  const path = criticalPath(plan);
-  const failed = checks.filter((check) => !check.ok).length;
-  const changes = count('~') === 0 ? '' : `, ${count('~')} to change`;
-  const sentence =
-    failed === 0
-      ? `${checks.length} checks · ${count('+')} resources to create${changes} · about ${Math.max(1, Math.round(path.seconds / 60))} m on Azure`
-      : `${failed} of ${checks.length} checks failed · nothing was created`;
-  return {
-    ok: failed === 0,
-    checks,
-    resources,
-    create: count('+'),
-    change: count('~'),
-    exists: existing.found.size - count('~'),
-    armCalls: armCalls(plan, kept),
-    seconds: path.seconds,
-    criticalPath: path.resources,
-    sentence,
-  };
+  return reportOf({ existing, resources, checks, path: criticalPath(plan), armCalls: armCalls(plan, kept) });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { trustedCa } from '../kubeadm/trusted-ca.ts';
 import { addOn, azureName, cidr, proxy, taint, vmSize, zone } from '../spec/parts.ts';
-import { azure, clusterName, uuid } from '../spec/schema.ts';
+import { azure, kubernetesVersion, metadata, uuid } from '../spec/schema.ts';
 
 const network = z
   .strictObject({
@@ -127,9 +127,7 @@ const nodePool = z
       .regex(/^([1-9]\d{0,2}|(100|[1-9]\d?)%)$/, 'must be a number or a percentage such as 33%')
       .default('10%')
       .describe('Nodes above the wanted number during an upgrade.'),
-    version: z
-      .string()
-      .regex(/^v1\.\d+\.\d+$/, 'must look like v1.33.4')
+    version: kubernetesVersion
       .optional()
       .describe('Keeps the pool at an older version than the control plane; absent: the same.'),
     labels: z.record(z.string().min(1).max(317), z.string().max(63)).default({}),
@@ -142,20 +140,11 @@ export const managedDocument = z
   .strictObject({
     apiVersion: z.literal('capstan.dev/v1'),
     kind: z.literal('ManagedCluster'),
-    metadata: z.strictObject({
-      name: clusterName.describe('Name of the cluster: a DNS label of at most 44 characters.'),
-      tags: z
-        .record(z.string().min(1).max(512), z.string().max(256))
-        .default({})
-        .describe('Azure tags for everything that is created; azure, microsoft and windows are refused.'),
-    }),
+    metadata,
     spec: z.strictObject({
       azure,
       kubernetes: z.strictObject({
-        version: z
-          .string()
-          .regex(/^v1\.\d+\.\d+$/, 'must look like v1.33.4')
-          .describe('Kubernetes version; AKS may be ahead of it with an upgrade channel.'),
+        version: kubernetesVersion.describe('Kubernetes version; AKS may be ahead of it with an upgrade channel.'),
       }),
       sshKeys: z
         .array(z.string().max(4096))

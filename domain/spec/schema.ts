@@ -36,25 +36,27 @@ export const azure = z
   })
   .describe('Where the cluster is built.');
 
+/** Name and tags of a cluster of either kind. */
+export const metadata = z.strictObject({
+  name: clusterName.describe('Name of the cluster: a DNS label of at most 44 characters.'),
+  tags: z
+    .record(z.string().min(1).max(512), z.string().max(256))
+    .default({})
+    .describe('Azure tags for everything that is created; azure, microsoft and windows are refused.'),
+});
+
+export const kubernetesVersion = z.string().regex(/^v1\.\d+\.\d+$/, 'must look like v1.33.4');
+
 /** `apiVersion: capstan.dev/v1`, `kind: Cluster`: a self-managed cluster (architecture.md §4). */
 export const clusterDocument = z
   .strictObject({
     apiVersion: z.literal('capstan.dev/v1'),
     kind: z.literal('Cluster'),
-    metadata: z.strictObject({
-      name: clusterName.describe('Name of the cluster: a DNS label of at most 44 characters.'),
-      tags: z
-        .record(z.string().min(1).max(512), z.string().max(256))
-        .default({})
-        .describe('Azure tags for everything that is created; azure, microsoft and windows are refused.'),
-    }),
+    metadata,
     spec: z.strictObject({
       azure,
       kubernetes: z.strictObject({
-        version: z
-          .string()
-          .regex(/^v1\.\d+\.\d+$/, 'must look like v1.33.4')
-          .describe('Kubernetes version.'),
+        version: kubernetesVersion.describe('Kubernetes version.'),
       }),
       sshKeys: z
         .array(
