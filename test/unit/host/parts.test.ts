@@ -480,6 +480,13 @@ describe('the store', () => {
     expect(() => new DurableStore(copy)).toThrow('written by a newer version');
   });
 
+  test('in a folder that cannot be written is not called damaged', () => {
+    const gone = path.join(temporaryFolder(), 'gone');
+    expect(() => new DurableStore(path.join(gone, 'durable.db'))).toThrow(
+      /data folder .*gone cannot be written.*--data/,
+    );
+  });
+
   test('is locked by one holder at a time', async () => {
     const folder = temporaryFolder();
     const lock = await lockDataFolder(folder);
