@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 /** Makes a folder with those above it. (`mkdirSync` with `recursive` never returns where a file system refuses, as /proc does.) */
@@ -26,6 +26,16 @@ export function notWritable(folder: string, error: unknown): DataFolderError {
     `The data folder ${folder} cannot be written (${reason}). Make it writable, or choose another one with --data.`,
     { cause: error },
   );
+}
+
+/** Throws a DataFolderError when the folder, or a file in it that is there, cannot be written: a read-only disk, say. */
+export function checkWritable(folder: string, file: string): void {
+  try {
+    accessSync(folder, constants.W_OK);
+    if (existsSync(file)) accessSync(file, constants.W_OK);
+  } catch (error) {
+    throw notWritable(folder, error);
+  }
 }
 
 /** Makes the data folder. Throws a DataFolderError. */

@@ -1,4 +1,6 @@
 /** Requests and answers of the management API, and the bodies of its refusals (durable-recordings, 08, 13, 16). */
+import { parseJson } from '../core/json-reader.ts';
+import { writeJson } from '../core/json-text.ts';
 import type { TraceContext } from './contracts.ts';
 
 /** A request below one of the two bases; `path` is what follows the base, still encoded. */
@@ -40,12 +42,25 @@ export function decodePath(path: string): string {
   });
 }
 
-/** The JSON text without blanks, or undefined when it is none. */
-export function tryCompact(text: string): string | undefined {
+/**
+ * The JSON text without blanks, or undefined when the extension's reader does not take it for JSON. It takes more than the
+ * standard; with `rest` ignored also a value with something behind it.
+ */
+export function tryCompact(text: string, rest: 'refused' | 'ignored'): string | undefined {
   try {
-    return JSON.stringify(JSON.parse(text));
+    return writeJson(parseJson(text, rest) ?? null, { indented: false, dates: false });
   } catch {
     return undefined;
+  }
+}
+
+/** True for JSON that everybody can read. */
+export function isStandardJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

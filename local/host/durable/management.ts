@@ -8,6 +8,7 @@ import {
   decodePath,
   hostError,
   invalidJson,
+  isStandardJson,
   jsonError,
   mediaType,
   NOT_FOUND,
@@ -87,8 +88,9 @@ export class ManagementApi {
 
   async #start(request: Request, name: string, instanceId: string | undefined): Promise<ManagementResponse> {
     // The text is kept as it came: numbers of any length and blanks are still there in the history.
-    const inputJson = request.body === '' ? null : request.body;
-    if (inputJson !== null && tryCompact(inputJson) === undefined) return { status: 400, json: invalidJson(inputJson) };
+    const { body } = request;
+    const inputJson = body === '' ? null : isStandardJson(body) ? body : tryCompact(body, 'refused');
+    if (inputJson === undefined) return { status: 400, json: invalidJson(body) };
     const result = this.#engine.startInstance({
       name,
       instanceId,
@@ -282,7 +284,7 @@ export class ManagementApi {
     if (TERMINAL.has(row.status)) return { status: 410 };
     if (mediaType(request.contentType) !== 'application/json')
       return { status: 400, json: { Message: 'Only application/json request content is supported' } };
-    const json = tryCompact(request.body);
+    const json = tryCompact(request.body, 'ignored');
     if (json === undefined) return { status: 400, json: invalidJson(request.body) };
     this.#engine.raiseEvent(id, eventName, json);
     return { status: 202 };
@@ -368,7 +370,7 @@ export class ManagementApi {
 function operationInput(request: Request): string | null {
   if (request.body === '') return null;
   if (mediaType(request.contentType) !== 'application/json') return JSON.stringify(request.body);
-  const json = tryCompact(request.body);
+  const json = tryCompact(request.body, 'ignored');
   if (json === undefined) throw new BadRequest(`Could not parse JSON content: ${jsonError(request.body)}`);
   return json;
 }

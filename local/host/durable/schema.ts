@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { DataFolderError } from '../folders.ts';
+import { checkWritable, DataFolderError } from '../folders.ts';
 import { sqlite } from './sqlite.ts';
 
 /** Marks a file as ours in the SQLite header ("FnHo"). */
@@ -47,6 +48,7 @@ export function openDatabase(file: string, durability: Durability, limitBytes?: 
   } catch (error) {
     database?.close();
     if (error instanceof DataFolderError) throw error;
+    checkWritable(path.dirname(file), file);
     throw new DataFolderError(
       `The history file ${file} is damaged or cannot be opened (${error instanceof Error ? error.message : String(error)}). ` +
         'It was left as it is. Restore it from a copy, or move it away to start with an empty history.',

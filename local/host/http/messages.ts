@@ -175,10 +175,7 @@ export function sendFunctionResult(response: ServerResponse, returned: TypedData
   for (const [name, value] of Object.entries(http.headers ?? {}))
     if (name !== 'content-type' || value !== '') response.setHeader(CANONICAL.get(name) ?? name, value);
   for (const cookie of http.cookies ?? []) response.appendHeader('Set-Cookie', cookieText(cookie));
-  if (status === 204 || status === 304 || body.length === 0) {
-    if (status === 204 || status === 304) response.removeHeader('Content-Type');
-    return sendEmpty(response, status);
-  }
+  if (status === 204 || status === 304 || body.length === 0) return sendEmpty(response, status);
   writeStatus(response, status);
   response.write(body);
   response.end();

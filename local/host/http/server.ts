@@ -22,6 +22,7 @@ import {
   toHttpData,
 } from './messages.ts';
 import { applyCors, type Cors } from './cors.ts';
+import { HEADER_BYTES, refusal, refusedStatus } from './refusals.ts';
 import { matchRoute, type HttpRoute } from './routes.ts';
 import { BadTargetError, readTarget, type Target } from './target.ts';
 import { Throttle, type RequestLimits } from './throttle.ts';
@@ -48,22 +49,8 @@ export interface HttpHandlers {
   readonly stream: { readonly target: string; readonly idleMs: number } | undefined;
 }
 
-/** Limits of Kestrel; Node's own are set beyond them. */
-const REQUEST_LINE = 8192;
-const HEADER_BYTES = 32_768;
-const HEADER_COUNT = 100;
 const KEEP_ALIVE_MS = 130_000;
 const HEADERS_MS = 30_000;
-/** Status line for what Node's parser refuses. */
-function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): string {
-  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
-  // A method that Node does not know is 404: no function can have one.
-  const isRequest = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(
-    rawPacket?.toString('latin1') ?? '',
-  );
-  return code === 'HPE_INVALID_METHOD' && isRequest ? '404 Not Found' : '400 Bad Request';
-}
 
 const LOCAL_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 const HOME_PAGE =
@@ -92,15 +79,6 @@ function sendPing(response: ServerResponse): void {
   response.setHeader('Cache-Control', 'no-store,no-cache');
   response.setHeader('Pragma', 'no-cache');
   sendEmpty(response, 200);
-}
-
-/** Status for a request that Kestrel refuses: without a name or with two, or beyond its limits. */
-function refusedStatus({ url = '', method = '', rawHeaders, httpVersion }: IncomingMessage): number | undefined {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
-  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) return 400;
-  if (method.length + url.length + ' HTTP/1.1\r\n'.length + 1 > REQUEST_LINE) return 414;
-  const bytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
-  return bytes > HEADER_BYTES || rawHeaders.length / 2 > HEADER_COUNT ? 431 : undefined;
 }
 
 /** Listens on 127.0.0.1; answers 503 until `serve` is called. */
@@ -258,6 +236,7 @@ export class HttpServer {
     if (refused !== undefined) {
       request.resume();
       response.shouldKeepAlive = false;
+      if (refused === 405) response.setHeader('Allow', 'OPTIONS');
       return sendEmpty(response, refused);
     }
     if (!this.#isAllowed(request)) {

@@ -1,7 +1,8 @@
 /** Queue messages between the wire and the library (host-recordings/README.md, Queue). */
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import { doubleText } from '../core/dotnet.ts';
-import { bindingData, looksLikeJson, nodeText, parseJson } from '../core/json-text.ts';
+import { parseJson, type JsonNode } from '../core/json-reader.ts';
+import { bindingData, looksLikeJson, nodeText } from '../core/json-text.ts';
 import type { TypedData } from '../core/protocol.ts';
 
 /** Bytes of a message; undefined when it is not in the encoding of host.json. */
@@ -51,9 +52,9 @@ export function queueMetadata(message: MessageFacts, text: string): Record<strin
     PopReceipt: { string: message.popReceipt },
   };
   for (const [name, value] of bindingData(text)) {
-    const hidden = Object.keys(metadata).find((known) => known.toLowerCase() === name.toLowerCase());
-    if (hidden !== undefined) delete metadata[hidden];
-    metadata[name] = value;
+    // A value that was there already keeps its name.
+    const known = Object.keys(metadata).find((key) => key.toLowerCase() === name.toLowerCase());
+    metadata[known ?? name] = value;
   }
   return metadata;
 }
@@ -74,5 +75,5 @@ export function outputMessages(data: TypedData | null | undefined): (string | Bu
   if (dates && !looksLikeJson(text)) return [text];
   const value = parseJson(text);
   if (value === null) return [];
-  return Array.isArray(value) ? value.map((item) => nodeText(item, dates)) : [nodeText(value, dates)];
+  return Array.isArray(value) ? value.map((item: JsonNode) => nodeText(item, dates)) : [nodeText(value, dates)];
 }

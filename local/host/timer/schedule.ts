@@ -2,13 +2,14 @@
 import { Cron } from 'croner';
 import { parseTimeSpan } from '../config/host-json.ts';
 import { NcrontabError, readNcrontab } from './ncrontab.ts';
+import { LAST_MOMENT, Zone } from './zone.ts';
 
 /** A schedule; times in milliseconds since 1970. */
 export interface Schedule {
-  /** First time after the given one. */
+  /** First time after the given one; the last moment of all when there is none. */
   next(after: number): number;
   readonly adjustForDST: boolean;
-  /** True when it fires more often than once a minute: no status is kept then. */
+  /** True when it fires more than once in the coming minute: no status is kept then. */
   readonly frequent: boolean;
 }
 
@@ -31,31 +32,19 @@ function fieldsOf(text: string): string[] {
   throw new ScheduleError(`'${text}' is ${reason}.`);
 }
 
-/** Reads a schedule; `timeZone` is an IANA name. Throws ScheduleError. */
-export function parseSchedule(text: string, timeZone: string): Schedule {
+/** Reads a schedule of a zone, by default UTC; `now` is the time at which the host looks at it. Throws ScheduleError. */
+export function parseSchedule(text: string, zone = new Zone('UTC'), now = Date.now()): Schedule {
   const interval = parseTimeSpan(text);
   if (interval !== undefined) {
     if (interval <= 0) throw new ScheduleError(`The time span '${text}' is not positive.`);
     return { next: (after) => after + interval, adjustForDST: false, frequent: interval < MINUTE_MS };
   }
-  const fields = fieldsOf(text);
-  try {
-    Intl.DateTimeFormat('en', { timeZone });
-  } catch (error) {
-    throw new ScheduleError(
-      `'${timeZone}' is not a time zone. Give WEBSITE_TIME_ZONE an IANA name such as Europe/Berlin.`,
-      { cause: error },
-    );
-  }
-  // NCRONTAB wants day of month and day of week to match both.
-  const cron = new Cron(fields.join(' '), { timezone: timeZone, paused: true, domAndDow: true });
+  // NCRONTAB knows nothing of zones: it counts on the wall clock, and wants day of month and day of week to match both.
+  const cron = new Cron(fieldsOf(text).join(' '), { timezone: 'UTC', paused: true, domAndDow: true });
   const next = (after: number): number => {
-    const time = cron.nextRun(new Date(after));
-    if (!time) throw new ScheduleError(`'${text}' never fires.`);
-    return time.getTime();
+    const time = after >= LAST_MOMENT ? null : cron.nextRun(new Date(zone.wallClock(after)));
+    return zone.moment(time?.getTime() ?? LAST_MOMENT);
   };
-  next(Date.now());
-  const [seconds = '', ...rest] = fields;
-  const everyMinute = fields.length === 6 && rest.every((field) => field === '*');
-  return { next, adjustForDST: true, frequent: everyMinute && (seconds === '*' || seconds.includes(',')) };
+  // The real host counts the calls of the coming minute once, when it starts.
+  return { next, adjustForDST: true, frequent: next(next(now)) < now + MINUTE_MS };
 }

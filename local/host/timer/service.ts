@@ -6,7 +6,8 @@ import { textOption, type TypedData } from '../core/protocol.ts';
 import { invokeWithRetry } from '../core/retry.ts';
 import type { DurableStore, TimerStatusRow } from '../durable/store.ts';
 import { resolveSettings } from '../queue/service.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
+import { parseSchedule, ScheduleError, type Schedule } from './schedule.ts';
+import { timerZone, type Zone } from './zone.ts';
 
 /** What the service works with. */
 export interface TimerServiceOptions {
@@ -24,11 +25,17 @@ export interface TimerServiceOptions {
 const MAX_WAIT_MS = 24 * 86_400_000;
 const NEVER = '0001-01-01T00:00:00+00:00';
 
-function offsetTime(ms: number): string {
-  return new Date(ms)
-    .toISOString()
-    .replace(/\.000Z$/, 'Z')
-    .replace(/Z$/, '+00:00');
+/** The zone of the timers. Throws ScheduleError. */
+function zoneOf(settings: NodeJS.ProcessEnv): Zone {
+  try {
+    return timerZone(settings);
+  } catch (error) {
+    const name = settings['WEBSITE_TIME_ZONE'];
+    throw new ScheduleError(
+      `'${name}' is not a time zone. Give WEBSITE_TIME_ZONE an IANA name such as Europe/Berlin.`,
+      { cause: error },
+    );
+  }
 }
 
 /** See the head of this file. */
@@ -47,8 +54,8 @@ export class TimerService {
       if (fn.trigger.type.toLowerCase() !== 'timertrigger') continue;
       try {
         const text = resolveSettings(textOption(fn.trigger, 'schedule'), settings);
-        const schedule = parseSchedule(text, settings['WEBSITE_TIME_ZONE'] ?? 'UTC');
-        const timer = new FunctionTimer(this.#options, fn, schedule);
+        const zone = zoneOf(settings);
+        const timer = new FunctionTimer(this.#options, fn, parseSchedule(text, zone), zone);
         this.#timers.push(timer);
         timer.start();
       } catch (error) {
@@ -76,12 +83,14 @@ class FunctionTimer {
   readonly #options: TimerServiceOptions;
   readonly fn: RegisteredFunction;
   readonly #schedule: Schedule;
+  readonly #zone: Zone;
   readonly #monitored: boolean;
   #handle: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(options: TimerServiceOptions, fn: RegisteredFunction, schedule: Schedule) {
+  constructor(options: TimerServiceOptions, fn: RegisteredFunction, schedule: Schedule, zone: Zone) {
     this.#options = options;
+    this.#zone = zone;
     this.fn = fn;
     this.#schedule = schedule;
     this.#monitored = fn.trigger['useMonitor'] !== false && !schedule.frequent;
@@ -104,8 +113,8 @@ class FunctionTimer {
 
   /** A timer that is seen for the first time: what it waits for is recorded, so that it can be missed. */
   #first(now: number): TimerStatusRow {
-    const next = offsetTime(this.#schedule.next(now));
-    if (this.#monitored) this.#store({ last: NEVER, next, last_updated: offsetTime(now) });
+    const next = this.#zone.text(this.#schedule.next(now));
+    if (this.#monitored) this.#store({ last: NEVER, next, last_updated: this.#zone.text(now) });
     return { last: NEVER, next, last_updated: NEVER };
   }
 
@@ -115,7 +124,11 @@ class FunctionTimer {
     let from = base === undefined ? now : Date.parse(base);
     if (this.#schedule.next(from) === Date.parse(stored.next)) return stored;
     if (this.#schedule.next(from) < now) from = now;
-    const status = { last: NEVER, next: offsetTime(this.#schedule.next(from)), last_updated: offsetTime(from) };
+    const status = {
+      last: NEVER,
+      next: this.#zone.text(this.#schedule.next(from)),
+      last_updated: this.#zone.text(from),
+    };
     this.#store(status);
     return status;
   }
@@ -168,9 +181,9 @@ class FunctionTimer {
     if (this.#stopped && !succeeded) return;
     const next = this.#schedule.next(started);
     const now: TimerStatusRow = {
-      last: offsetTime(started),
-      next: offsetTime(next),
-      last_updated: offsetTime(started),
+      last: this.#zone.text(started),
+      next: this.#zone.text(next),
+      last_updated: this.#zone.text(started),
     };
     if (this.#monitored) this.#store(now);
     this.#arm(now, next);

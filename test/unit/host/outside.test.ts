@@ -64,6 +64,7 @@ describe('a request line', () => {
       ],
     });
     expect(json(await send(get('http://localhost/api/echo/p?a')))).toMatchObject({ url: `${base}p?a`, rest: 'p' });
+    expect(json(await send(get('http://LOCALHOST:80/api/echo/q')))).toMatchObject({ rest: 'q' });
     expect(json(await send('GET /api/echo/old HTTP/1.0'))).toMatchObject({ rest: 'old' });
   });
 
@@ -83,6 +84,15 @@ describe('a request line', () => {
       [431, get('/api/echo', `|x-a: ${'y'.repeat(33_000)}`)],
       [431, get('/api/echo', many)],
       [421, 'GET /api/echo HTTP/1.1|Host: elsewhere.test|Connection: close'],
+      [400, 'GET /api/echo HTTP/1.1|Host: local host|Connection: close'],
+      [400, 'GET /api/echo HTTP/1.1|Host: me@localhost|Connection: close'],
+      [400, get('http://elsewhere.test/api/echo')],
+      [405, get('*')],
+      [400, 'POST /api/echo HTTP/1.0'],
+      [400, 'GET /api/echo'],
+      [505, `GET /api/echo HTTP/2.0|${NAME}`],
+      [505, `GET /api/echo HTTP/1.2|${NAME}`],
+      [505, `GET /api/echo x HTTP/1.1|${NAME}`],
     ];
     for (const [expected, head] of refused)
       expect([status(await send(head)), head.slice(0, 40)]).toEqual([expected, head.slice(0, 40)]);
@@ -112,6 +122,16 @@ describe('an answer', () => {
     expect(plain).toContain('|Set-Cookie: a=%21%27%28%29%2A~; max-age=1; path=|');
     expect(plain).toContain('|Last-Modified: now|x-own: 1|');
     expect(plain).not.toContain('Content-Type');
+  });
+
+  test('without a body keeps the type that the function has given it', async () => {
+    const { send } = await started(
+      `http('st', 'st/{code}', (request) => ({ status: Number(request.params.code), headers: { 'content-type': 'text/css', etag: '"1"' }, body: 'x' }));`,
+    );
+    expect(await send(get('/api/st/304'))).toBe(
+      'HTTP/1.1 304 Not Modified|Server: Kestrel|Content-Type: text/css|ETag: "1"|Connection: close||',
+    );
+    expect(await send(get('/api/st/205'))).toContain('|Content-Type: text/css|ETag: "1"|Content-Length: 0|');
   });
 
   test('carries the custom headers of host.json, unless the function has its own', async () => {

@@ -6,7 +6,8 @@ import { parseHostJson, parseTimeSpan } from '../../../local/host/config/host-js
 import { parseConfiguration } from '../../../local/host/config/json-file.ts';
 import { withOverrides } from '../../../local/host/config/overrides.ts';
 import { timeSpanText } from '../../../local/host/core/invocation.ts';
-import { bindingData } from '../../../local/host/core/json-text.ts';
+import { parseJson } from '../../../local/host/core/json-reader.ts';
+import { bindingData, writeJson } from '../../../local/host/core/json-text.ts';
 import { createLog, type LogRecord } from '../../../local/host/core/log.ts';
 import { retryDelay } from '../../../local/host/core/retry.ts';
 import { customStatusError } from '../../../local/host/durable/failures.ts';
@@ -25,6 +26,7 @@ import {
 } from '../../../local/host/queue/text.ts';
 import { readNcrontab } from '../../../local/host/timer/ncrontab.ts';
 import { parseSchedule, ScheduleError } from '../../../local/host/timer/schedule.ts';
+import { timerZone, Zone } from '../../../local/host/timer/zone.ts';
 import { temporaryFolder } from './support.ts';
 
 describe('route templates', () => {
@@ -208,10 +210,10 @@ describe('queue messages', () => {
       nextVisibleOn: new Date(0),
     };
     const metadata = queueMetadata(message, '{"id":"mine","dequeueCount":77,"l":[1],"n":null,"t":true,"o":{"p":1}}');
-    expect(metadata['Id']).toBeUndefined();
+    expect([metadata['id'], metadata['dequeueCount']]).toEqual([undefined, undefined]);
     expect(metadata).toMatchObject({
-      id: { string: 'mine' },
-      dequeueCount: { string: '77' },
+      Id: { string: 'mine' },
+      DequeueCount: { string: '77' },
       t: { string: 'True' },
       o: { json: '{"p":1}' },
     });
@@ -231,7 +233,43 @@ describe('queue messages', () => {
       o: { json: '{"d":"2026-01-02T03:04:05.5Z","x":1.0}' },
       day: { string: '2026-02-30T00:00:00Z' },
     });
-    expect([bindingData('[1]').size, bindingData('{a:1}').size]).toEqual([0, 0]);
+    expect([bindingData('[1]').size, bindingData('{a 1}').size]).toEqual([0, 0]);
+  });
+
+  test('are read as JSON where Newtonsoft.Json does so, in the order of their members', () => {
+    const text = "{'b': 0x1F, a: .5, /* c */ 10: 017, list: [,1,], u: undefined, n: NaN, // end\n}";
+    expect(Object.fromEntries(bindingData(text))).toEqual({
+      b: { string: '31' },
+      a: { string: '0.5' },
+      '10': { string: '15' },
+      n: { string: 'NaN' },
+    });
+    expect(outputMessages({ string: text })).toEqual([
+      '{\n  "b": 31,\n  "a": 0.5,\n  "10": 15,\n  "list": [\n    undefined,\n    1\n  ],\n  "u": undefined,\n  "n": "NaN"\n}',
+    ]);
+    expect(outputMessages({ string: '\ufeff{"a":1}' })).toEqual(['\ufeff{"a":1}']);
+  });
+
+  test.each([
+    '{a:1} {b:2}',
+    "{'a:1}",
+    '{"a":08}',
+    '{"a":1;}',
+    '{"a":"\\x41"}',
+    '{"a":+1}',
+    '{"a":1 /* }',
+    `${'['.repeat(65)}${']'.repeat(65)}`,
+  ])('are not read as JSON where Newtonsoft.Json refuses it: %s', (text) => {
+    expect(() => outputMessages({ string: text })).toThrow(SyntaxError);
+  });
+
+  test('of standard JSON mean the same as to everybody', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        const written = writeJson(parseJson(text), { indented: false, dates: false });
+        expect(JSON.parse(written)).toEqual(JSON.parse(text));
+      }),
+    );
   });
 
   test('from outputs have the number and date texts of .NET, and a broken JSON text fails', () => {
@@ -266,13 +304,13 @@ describe('schedules', () => {
     ['00:00:03', 3000, true],
     ['0 30 9 * * MON', Date.UTC(2026, 0, 5, 9, 30) - noon, false],
   ])('%s fires after %d ms', (text, delay, frequent) => {
-    const schedule = parseSchedule(text, 'UTC');
+    const schedule = parseSchedule(text);
     expect(schedule.next(noon) - noon).toBe(delay);
     expect(schedule.frequent).toBe(frequent);
   });
 
   test('want day of month and day of week both to match', () => {
-    expect(new Date(parseSchedule('0 0 0 13 * FRI', 'UTC').next(noon)).toISOString()).toBe('2026-02-13T00:00:00.000Z');
+    expect(new Date(parseSchedule('0 0 0 13 * FRI').next(noon)).toISOString()).toBe('2026-02-13T00:00:00.000Z');
   });
 
   test.each([
@@ -287,13 +325,40 @@ describe('schedules', () => {
     expect(readNcrontab('0 0 * MARCH,s-nov Mon-friday')).toEqual(['0', '0', '*', '3,9,10,11', '1,2,3,4,5']);
   });
 
-  test('with two moments in one minute of the hour keep their status', () => {
-    expect(parseSchedule('0,30 0 * * * *', 'UTC').frequent).toBe(false);
-    expect(parseSchedule('0,30 * * * * *', 'UTC').frequent).toBe(true);
+  test.each([
+    ['0,30 0 * * * *', '11:40:30', false],
+    ['0,30 0 * * * *', '11:59:40', true],
+    ['*/10 * 9 * * *', '08:30:00', false],
+    ['*/10 * 9 * * *', '09:30:00', true],
+    ['0 * * * * *', '09:30:00', false],
+  ])('%s seen at %s: more than one call in the coming minute: %s', (text, clock, frequent) => {
+    expect(parseSchedule(text, new Zone('UTC'), Date.parse(`2026-01-01T${clock}Z`)).frequent).toBe(frequent);
   });
 
-  test('name a time zone that is none', () => {
-    expect(() => parseSchedule('0 * * * *', 'Eastern Standard Time')).toThrow('IANA name');
+  test('that never come are kept for the last moment of all', () => {
+    const schedule = parseSchedule('0 0 0 30 2 *');
+    expect(new Zone('UTC').text(schedule.next(noon))).toBe('9999-12-31T23:59:59.9999999+00:00');
+    expect(schedule.next(schedule.next(noon))).toBe(schedule.next(noon));
+  });
+
+  // The clock of Berlin skips 2:00 to 3:00 on 28 March 2027, and shows it twice on 25 October 2026.
+  test.each([
+    ['0 30 2 * * *', '2027-03-27T12:00:00Z', '2027-03-28T03:30:00+02:00'],
+    ['0 0 * * * *', '2027-03-28T00:00:00Z', '2027-03-28T03:00:00+02:00'],
+    ['0 30 2 * * *', '2026-10-24T12:00:00Z', '2026-10-25T02:30:00+01:00'],
+    ['0 */20 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T02:20:00+01:00'],
+    ['0 0 9 * * *', '2026-01-01T12:00:00Z', '2026-01-02T09:00:00+01:00'],
+  ])('%s after %s comes at %s, as .NET counts on the wall clock', (text, after, expected) => {
+    const zone = new Zone('Europe/Berlin');
+    expect(zone.text(parseSchedule(text, zone).next(Date.parse(after)))).toBe(expected);
+  });
+
+  test('follow WEBSITE_TIME_ZONE, then TZ where it is a name', () => {
+    const at = (settings: NodeJS.ProcessEnv): string => timerZone(settings).text(0);
+    expect(at({ WEBSITE_TIME_ZONE: 'Asia/Kolkata', TZ: 'Europe/Berlin' })).toBe('1970-01-01T05:30:00+05:30');
+    expect(at({ TZ: 'America/New_York' })).toBe('1969-12-31T19:00:00-05:00');
+    expect([at({}), at({ TZ: ':/etc/localtime' })]).toEqual(Array(2).fill('1970-01-01T00:00:00+00:00'));
+    expect(() => timerZone({ WEBSITE_TIME_ZONE: 'Eastern Standard Time' })).toThrow(RangeError);
   });
 
   test.each([
@@ -307,7 +372,7 @@ describe('schedules', () => {
     '00:60:00',
     '',
   ])('%s is refused', (text) => {
-    expect(() => parseSchedule(text, 'UTC')).toThrow(ScheduleError);
+    expect(() => parseSchedule(text)).toThrow(ScheduleError);
   });
 });
 
@@ -413,6 +478,13 @@ describe('the store', () => {
     header.writeUInt32BE(99, 60);
     writeFileSync(copy, header);
     expect(() => new DurableStore(copy)).toThrow('written by a newer version');
+  });
+
+  test('in a folder that cannot be written is not called damaged', () => {
+    const gone = path.join(temporaryFolder(), 'gone');
+    expect(() => new DurableStore(path.join(gone, 'durable.db'))).toThrow(
+      /data folder .*gone cannot be written.*--data/,
+    );
   });
 
   test('is locked by one holder at a time', async () => {
