@@ -11,7 +11,20 @@ export interface AzureRequest {
   /** Names in lower case; repeated headers joined with `, `. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** What a fault rule does to the service's own handling of the request. */
+  readonly fault?: ServiceFault;
 }
+
+/** A long operation that the request begins never ends or fails; a read shows the state before the last write. */
+export type ServiceFault =
+  | { readonly kind: 'never-ends' }
+  | {
+      readonly kind: 'operation-fails';
+      readonly code: string;
+      readonly message: string;
+      readonly after?: number | undefined;
+    }
+  | { readonly kind: 'stale' };
 
 export interface AzureReply {
   readonly status: number;

@@ -14,6 +14,8 @@ import type { ServicePrincipal } from '#local/azure/identity/login.ts';
 import { createManagedIdentityEndpoint } from '#local/azure/identity/managed-identity.ts';
 import { createMetadataService } from '#local/azure/identity/metadata.ts';
 import { createTokenIssuer } from '#local/azure/identity/tokens.ts';
+import { openIds } from '#local/azure/ids.ts';
+import { createRandom } from '#local/azure/random.ts';
 import type { TokenIssuer } from '#local/azure/identity/tokens.ts';
 import type { AzureForMachines, BootedMachine, MachineHost } from '#local/azure/machines.ts';
 import type { AzureDirectory, AzureService, Principal, StorageDataPlane } from '#local/azure/service.ts';
@@ -57,6 +59,7 @@ interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly storage: StorageDataPlane;
   readonly machines: MachineHost;
+  readonly randomSeed: string;
   verifyBearer(header: string | undefined): Principal | undefined;
 }
 
@@ -87,6 +90,8 @@ export interface SimulatorOptions {
   /** Azure seconds per wall-clock second. */
   readonly timeScale: number;
   readonly clock?: Clock;
+  /** Decides ids, durations and what happens by chance; the same seed and requests give the same log. */
+  readonly seed?: string;
   /** Refuse blob requests above Azure's rates with 503 (default true). */
   readonly throttle?: boolean;
   /** Put the public base images in place (default true). */
@@ -224,14 +229,22 @@ function doorOf(
   };
 }
 
-function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: LoadBalancer): GatewayServices {
+function servicesOf(
+  planes: Planes,
+  { clock, seed }: { readonly clock: Clock; readonly seed: string },
+  resolveLoadBalancer: LoadBalancer,
+): GatewayServices {
   const { tokens, storage, vault, arm, machine, graph } = planes;
   const identity = { directory: () => arm.directory, tokens };
-  let draws = 0;
-  const faults = createDataPlaneFaults(timeScale, () => {
-    // A fixed sequence: the same rules and requests give the same faults.
-    draws += 1;
-    return (draws * 0.618_033_988_749_895) % 1;
+  const remembering = { blob: storage, vault };
+  const faults = createDataPlaneFaults({
+    clock,
+    tenantId: seededTenantId,
+    draw: createRandom(seed).draw,
+    callerOf: (header) => tokens.callerOf(header),
+    remember(service, on) {
+      if (service === 'blob' || service === 'vault') remembering[service].remember(on);
+    },
   });
   return {
     services: {
@@ -262,8 +275,10 @@ function servicesOf(planes: Planes, timeScale: number, resolveLoadBalancer: Load
 export async function composeSimulator(options: SimulatorOptions, parts: SimulatorParts): Promise<Simulator> {
   const directory = join(options.dataDirectory, 'simulator');
   const clock = options.clock ?? createWallClock(options.timeScale);
-  const gateway = await createGateway({ port: options.port, directory });
-  const tokens = createTokenIssuer(join(directory, 'identity'), () => clock.now());
+  const randomSeed = options.seed ?? 'capstan';
+  const ids = (plane: string): (() => string) => openIds(`${randomSeed} ${plane}`, join(directory, 'ids', plane));
+  const gateway = await createGateway({ port: options.port, directory, now: () => clock.now() });
+  const tokens = createTokenIssuer(join(directory, 'identity'), () => clock.now(), ids('tokens'));
   const arm = later<ControlPlane>('the control plane');
   const guests = later<Machines>('the machine host');
   const azure = (): AzureDirectory => arm.get().directory;
@@ -271,8 +286,13 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
   const resolveLoadBalancer = loadBalancer(azure, machines.host);
   const common = { clock, tokens, tenantId: seededTenantId, azure };
   const throttle = options.throttle === undefined ? {} : { throttle: options.throttle };
-  const storage = createStorageFront({ ...common, ...throttle, directory: join(directory, 'storage') });
-  const vault = createVaultDataPlane({ ...common, directory: join(directory, 'vault') });
+  const storage = createStorageFront({
+    ...common,
+    ...throttle,
+    ids: ids('storage'),
+    directory: join(directory, 'storage'),
+  });
+  const vault = createVaultDataPlane({ ...common, ids: ids('vault'), directory: join(directory, 'vault') });
   const seed = (): void => {
     if (options.seedImages !== false) seedStorage(storage.state);
   };
@@ -290,7 +310,7 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     const check = tokens.verifyBearer(header, armAudiences);
     return 'principal' in check ? check.principal : undefined;
   };
-  const own = { directory: join(directory, 'arm'), clock, machines: machines.host, verifyBearer };
+  const own = { directory: join(directory, 'arm'), clock, machines: machines.host, verifyBearer, randomSeed };
   arm.set(await parts.createControlPlane({ ...own, storage: storage.dataPlane }));
   const machine = (id: string): BootedMachine | undefined => machines.find(id);
   const graph = createGraphService({
@@ -299,7 +319,7 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     isSignedIn: (header) => 'principal' in tokens.verifyBearer(header, graphAudiences),
   });
   const planes: Planes = { tokens, storage, vault, graph, arm: arm.get(), guests: guests.get(), machine, seed };
-  gateway.attach(servicesOf(planes, options.timeScale, resolveLoadBalancer));
+  gateway.attach(servicesOf(planes, { clock, seed: randomSeed }, resolveLoadBalancer));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await gateway.close();

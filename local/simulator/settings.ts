@@ -6,6 +6,8 @@ export interface SimulatorSettings {
   readonly port: number;
   readonly dataDirectory: string;
   readonly timeScale: number;
+  /** Decides ids, durations and what happens by chance. */
+  readonly seed: string;
   /** Print how other tools reach the simulated Azure. */
   readonly guide: boolean;
 }
@@ -15,6 +17,8 @@ export const usage = `Usage: simulator [--port N] [--data DIR] [--time-scale N] 
   --port N         TCP port on 127.0.0.1 (CAPSTAN_AZURE_PORT; default 7080, 0 for a free one)
   --data DIR       data folder; the state is kept in DIR/simulator (CAPSTAN_DATA; default .capstan)
   --time-scale N   Azure seconds per second (CAPSTAN_TIME_SCALE; default 1)
+  --seed TEXT      decides ids, durations and what happens by chance; the same seed and requests give the
+                   same log (CAPSTAN_AZURE_SEED; default capstan)
   --guide          print the lines to paste for the az CLI, Terraform and SDKs of any language`;
 
 function number(text: string, name: string, minimum: number, maximum: number): number {
@@ -38,6 +42,7 @@ export function readSettings(
       port: { type: 'string' },
       data: { type: 'string' },
       'time-scale': { type: 'string' },
+      seed: { type: 'string' },
       guide: { type: 'boolean', default: false },
     },
     strict: true,
@@ -48,6 +53,7 @@ export function readSettings(
     port,
     dataDirectory: resolve(values.data ?? environment['CAPSTAN_DATA'] ?? '.capstan'),
     guide: values.guide,
+    seed: values.seed ?? environment['CAPSTAN_AZURE_SEED'] ?? 'capstan',
     timeScale: number(values['time-scale'] ?? environment['CAPSTAN_TIME_SCALE'] ?? '1', '--time-scale', 0.01, 100_000),
   };
 }

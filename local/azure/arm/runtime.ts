@@ -4,7 +4,7 @@ import type { StorageDataPlane } from '../service.ts';
 import { finishOperation } from './engine/complete.ts';
 import { createFaults } from './engine/faults.ts';
 import type { Tuning, World } from './engine/model.ts';
-import { createRandom } from './engine/random.ts';
+import { createRandom } from '../random.ts';
 import { type Operation, openStore } from './engine/store.ts';
 import { CLUSTERS, machinesChanged } from './kinds/agentPools.ts';
 import { KINDS } from './kinds/index.ts';

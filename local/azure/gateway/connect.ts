@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { serviceOfHost, splitAuthority } from './names.ts';
+import { foreignHost, serviceOfHost, splitAuthority } from './names.ts';
 
 export interface ConnectOptions {
   /** Local port that answers for a public load balancer name, or undefined. */
@@ -77,9 +77,6 @@ export function handleConnect(request: IncomingMessage, client: Duplex, head: Bu
     pipeRaw(client, head, target, local);
     return;
   }
-  refuse(
-    client,
-    '403 Forbidden',
-    `The simulated Azure does not forward to ${target}. It answers CONNECT for Azure's own names on port 443 and for API server names (*.cloudapp.azure.com, *.azmk8s.io).`,
-  );
+  const other = port === 443 ? '' : ` Azure's names are answered on port 443.`;
+  refuse(client, '403 Forbidden', `${foreignHost(target)}${other}`);
 }

@@ -7,7 +7,7 @@ import { handleConnect } from './connect.ts';
 import { createDoor, type DoorTargets } from './door.ts';
 import { explain, jsonReply, maximumBodyBytes, readBody, toAzureRequest, writeReply } from './exchange.ts';
 import type { DataPlaneFaults } from './faults.ts';
-import { isLoopbackName, type ServiceName, serviceOfHost, splitAuthority } from './names.ts';
+import { foreignHost, isLoopbackName, type ServiceName, serviceOfHost, splitAuthority } from './names.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
 
 /** The services that answer behind the gateway. */
@@ -60,7 +60,7 @@ async function answerLoopback(request: AzureRequest, services: GatewayServices, 
   }
   if (request.path === '/healthz') return jsonReply(200, { status: 'ok' });
   if (request.path === '/msi/token' || request.path === '/msi/token/') {
-    const reply = await services.faults.apply('token', request, () => services.managedIdentity(request));
+    const reply = await services.faults.apply('token', request, async (asked) => services.managedIdentity(asked));
     log.record('token', request, reply, undefined);
     return reply;
   }
@@ -77,16 +77,12 @@ export async function answer(request: AzureRequest, services: GatewayServices, l
   const name = serviceOfHost(request.host);
   if (name === undefined) {
     if (isLoopbackName(request.host)) return answerLoopback(request, services, log);
-    return explain(
-      421,
-      'MisdirectedRequest',
-      `The simulated Azure does not answer for the host ${request.host} and never forwards. It knows management.azure.com, login.microsoftonline.com, graph.microsoft.com, 169.254.169.254, <account>.blob.core.windows.net and <vault>.vault.azure.net.`,
-    );
+    return explain(403, 'ForeignHost', foreignHost(request.host));
   }
   let reply: AzureReply;
-  const call = async (): Promise<AzureReply> => services.services[name](request);
+  const call = async (asked: AzureRequest): Promise<AzureReply> => services.services[name](asked);
   try {
-    reply = name === 'arm' ? await call() : await services.faults.apply(name, request, call);
+    reply = name === 'arm' ? await call(request) : await services.faults.apply(name, request, call);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     reply = explain(500, 'InternalServerError', `The simulated ${name} service failed: ${reason}`);
@@ -128,8 +124,13 @@ async function serve(
  * @param options.port TCP port, 0 for a free one
  * @param options.directory state folder of the simulator (the local CA is kept in it)
  */
-export async function createGateway(options: { readonly port: number; readonly directory: string }): Promise<Gateway> {
-  const log = createRequestLog(loggedRequests, Date.now);
+export async function createGateway(options: {
+  readonly port: number;
+  readonly directory: string;
+  /** Time in the request log, milliseconds since 1970. */
+  now(): number;
+}): Promise<Gateway> {
+  const log = createRequestLog(loggedRequests, () => options.now());
   const attached = Promise.withResolvers<GatewayServices>();
   const sockets = new Set<Socket>();
   let authority: Promise<LocalAuthority> | undefined;

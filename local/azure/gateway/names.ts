@@ -27,6 +27,15 @@ export function serviceOfHost(host: string): ServiceName | undefined {
   return undefined;
 }
 
+/** Refusal of a host that the simulated Azure does not have; the same for CONNECT and for plain requests. */
+export function foreignHost(host: string): string {
+  const known = [
+    ...Object.keys(fixed).filter((name) => !name.startsWith('md-')),
+    ...suffixes.map(([end]) => `*${end}`),
+  ];
+  return `The simulated Azure does not answer for the host ${host} and never forwards. It knows ${known.join(', ')}, and passes CONNECT to API servers (*.cloudapp.azure.com, *.azmk8s.io).`;
+}
+
 /** True for the names under which a process of this machine addresses the gateway itself. */
 export function isLoopbackName(host: string): boolean {
   return host === '127.0.0.1' || host === 'localhost' || host === '[::1]';

@@ -4,7 +4,6 @@ import {
   generateKeyPairSync,
   type JsonWebKey,
   type KeyObject,
-  randomUUID,
   sign,
   verify,
 } from 'node:crypto';
@@ -106,7 +105,7 @@ function bearerOf(header: string): string | undefined {
  * Issues and checks the access tokens of the simulated Entra ID: JWTs signed with RS256 under a key kept in the state
  * folder, so tokens stay good over a restart.
  */
-export function createTokenIssuer(directory: string, now: () => number): TokenIssuer {
+export function createTokenIssuer(directory: string, now: () => number, newId: () => string): TokenIssuer {
   const privateKey = openKey(directory);
   const publicKey = createPublicKey(privateKey);
   const read = createReader(publicKey);
@@ -125,7 +124,7 @@ export function createTokenIssuer(directory: string, now: () => number): TokenIs
         sub: subject.objectId,
         tid: subject.tenantId,
         idtyp: 'app',
-        uti: randomUUID(),
+        uti: newId(),
         ver: '1.0',
         ...(subject.resourceId === undefined ? {} : { xms_mirid: subject.resourceId }),
       };

@@ -19,7 +19,7 @@ import { StorageError } from './errors.ts';
 import type { Interval } from './intervals.ts';
 import { latestSnapshot, maximumPageWrite, rangeOf } from './page-operations.ts';
 import { cut } from './pages.ts';
-import { type BlobRecord, type CopyState, newEtag } from './records.ts';
+import { type BlobRecord, type CopyState } from './records.ts';
 
 const storedHeaders = [
   'content-type',
@@ -75,7 +75,7 @@ export function replaceBlob(
       ...address,
       ...fields,
       snapshot: '',
-      etag: newEtag(now),
+      etag: state.newEtag(now),
       created: now,
       modified: now,
       metadata: metadataOf(request),
@@ -235,7 +235,7 @@ export function getBlobMetadata(context: OperationContext): AzureReply {
 
 function changed(context: OperationContext, record: BlobRecord, changes: Partial<BlobRecord>): AzureReply {
   const now = context.state.clock.now();
-  const after = context.state.blobs.update(record, { ...changes, etag: newEtag(now), modified: now });
+  const after = context.state.blobs.update(record, { ...changes, etag: context.state.newEtag(now), modified: now });
   const sequence = after.type === 'PageBlob' ? { 'x-ms-blob-sequence-number': String(after.sequence) } : {};
   return { status: 200, headers: { etag: after.etag, 'last-modified': httpDate(after.modified), ...sequence } };
 }

@@ -11,7 +11,7 @@ import {
   type StorageState,
 } from './context.ts';
 import { escapeXml, StorageError } from './errors.ts';
-import { type BlobRecord, type ContainerRecord, newEtag, type PublicAccess } from './records.ts';
+import { type BlobRecord, type ContainerRecord, type PublicAccess } from './records.ts';
 import { delegationKeyValue } from './sas.ts';
 
 const declaration = '\uFEFF<?xml version="1.0" encoding="utf-8"?>';
@@ -52,7 +52,7 @@ export function createContainer(context: OperationContext): AzureReply {
     account: target.account,
     name,
     publicAccess,
-    etag: newEtag(now),
+    etag: context.state.newEtag(now),
     modified: now,
     metadata: metadataOf(request),
     deletedAt: undefined,
@@ -82,7 +82,7 @@ export function setContainerMetadata(context: OperationContext): AzureReply {
   const record = requireContainer(context);
   checkWrite(context.request.headers, record);
   const now = context.state.clock.now();
-  const after = { ...record, metadata: metadataOf(context.request), etag: newEtag(now), modified: now };
+  const after = { ...record, metadata: metadataOf(context.request), etag: context.state.newEtag(now), modified: now };
   context.state.containers.put(after);
   return { status: 200, headers: { etag: after.etag, 'last-modified': httpDate(now) } };
 }

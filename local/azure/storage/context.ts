@@ -17,6 +17,9 @@ export interface StorageState {
   readonly files: BlobFiles;
   readonly pages: PageMap;
   readonly clock: Clock;
+  /** Ids of requests, copies and leases. */
+  readonly newId: () => string;
+  readonly newEtag: (now: number) => string;
 }
 
 /** One authorised request. */

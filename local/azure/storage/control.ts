@@ -2,7 +2,6 @@ import type { StorageDataPlane } from '../service.ts';
 import { discard } from './blob-operations.ts';
 import { dropContainer, isBeingDeleted } from './container-operations.ts';
 import { httpDate, type StorageState } from './context.ts';
-import { newEtag } from './records.ts';
 
 function endsWithVhdFooter(state: StorageState, id: number, size: number): boolean {
   if (size < 512) return false;
@@ -24,7 +23,7 @@ export function createStorageControl(state: StorageState): StorageDataPlane {
       const existing = state.containers.find(account, name);
       if (isBeingDeleted(state, existing)) return false;
       const now = state.clock.now();
-      const fresh = { etag: newEtag(now), modified: now };
+      const fresh = { etag: state.newEtag(now), modified: now };
       const present = existing !== undefined && existing.deletedAt === undefined;
       if (!present) {
         state.containers.put({ account, name, publicAccess, ...fresh, metadata: {}, deletedAt: undefined });
@@ -53,7 +52,7 @@ export function createStorageControl(state: StorageState): StorageDataPlane {
       const address = { account, container: diskBlob.container, name: diskBlob.blob };
       if (state.blobs.find(address) !== undefined) return;
       const now = state.clock.now();
-      const fresh = { etag: newEtag(now), modified: now };
+      const fresh = { etag: state.newEtag(now), modified: now };
       const { container } = address;
       state.containers.put({
         account,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AzureReply } from '../service.ts';
 import { readContent, replaceBlob } from './blob-operations.ts';
@@ -8,7 +7,7 @@ import { StorageError } from './errors.ts';
 import { totalLength } from './intervals.ts';
 import { maximumPageWrite, sourceRefusal, sourceRequest } from './page-operations.ts';
 import { cut } from './pages.ts';
-import { type BlobRecord, type CopyState, newEtag } from './records.ts';
+import { type BlobRecord, type CopyState } from './records.ts';
 
 /** Bytes per Azure second that an asynchronous copy between accounts moves: the target rate of one page blob. */
 const bytesPerSecond = 60 * 1024 * 1024;
@@ -39,13 +38,19 @@ function end(state: StorageState, id: number, copy: Partial<CopyState>): void {
   if (record?.copy?.status !== 'pending') return;
   const now = state.clock.now();
   const ended = { ...record.copy, ...copy, completedAt: now };
-  state.blobs.update(record, { copy: ended, etag: newEtag(now), modified: now });
+  state.blobs.update(record, { copy: ended, etag: state.newEtag(now), modified: now });
 }
 
 async function complete(state: StorageState, id: number): Promise<void> {
   if (!state.database.isOpen) return;
   const record = state.blobs.byId(id);
   if (record?.copy?.status !== 'pending') return;
+  const { fault } = record.copy;
+  if (fault?.kind === 'never-ends') return;
+  if (fault?.kind === 'operation-fails') {
+    end(state, id, { status: 'failed', description: `500 ${fault.code} "${fault.message}"` });
+    return;
+  }
   const source = state.blobs.byId(record.copy.sourceId);
   if (source === undefined || source.etag !== record.copy.sourceEtag) {
     const code = source === undefined ? '404 BlobNotFound' : '412 ConditionNotMet';
@@ -91,13 +96,19 @@ export async function copyBlob(context: OperationContext): Promise<AzureReply> {
   if (source === undefined) throw new StorageError('BlobNotFound');
   checkSource(request.headers, source);
   const now = state.clock.now();
+  const { fault } = request;
+  const seconds =
+    fault?.kind === 'operation-fails' && fault.after !== undefined
+      ? fault.after
+      : durationSeconds(state, source, sameAccount);
   const copy: CopyState = {
-    id: randomUUID(),
+    id: state.newId(),
     source: `https://${asked.host}${asked.path}`,
     status: 'pending',
     total: source.size,
     startedAt: now,
-    dueAt: now + (durationSeconds(state, source, sameAccount) * 1000) / state.clock.timeScale,
+    dueAt: now + (seconds * 1000) / state.clock.timeScale,
+    ...(fault === undefined || fault.kind === 'stale' ? {} : { fault }),
     sourceId: source.id,
     sourceEtag: source.etag,
   };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AzureReply } from '../service.ts';
 
 /** Status and text of the storage service's error codes (Blob service error codes of the REST reference). */
@@ -131,9 +130,4 @@ export function errorReply(error: StorageError, requestId: string, now: number):
     },
     body: `\uFEFF<?xml version="1.0" encoding="utf-8"?><Error><Code>${error.code}</Code><Message>${text}</Message>${more}${source}</Error>`,
   };
-}
-
-/** Identifies one request in headers and error texts. */
-export function newRequestId(): string {
-  return randomUUID();
 }

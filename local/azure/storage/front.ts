@@ -21,13 +21,15 @@ import type { Operation, OperationContext, StorageState } from './context.ts';
 import { abortCopy, copyBlob, resumeCopies } from './copy.ts';
 import { createStorageControl } from './control.ts';
 import { openDatabase, storageSchema } from './database.ts';
-import { errorReply, newRequestId, StorageError } from './errors.ts';
+import { errorReply, StorageError } from './errors.ts';
 import { openBlobFiles } from './files.ts';
 import { leaseBlob } from './lease.ts';
 import { type OperationName, operationOf, operations, type Target, targetOf } from './operations.ts';
 import * as page from './page-operations.ts';
 import { openPageMap } from './pages.ts';
+import { createEtags } from './records.ts';
 import { createBlobThrottle } from './throttle.ts';
+import { createUndo } from './undo.ts';
 
 export interface StorageFrontOptions {
   /** State folder: `storage.db`, the delegation secret and the contents of blobs. */
@@ -35,6 +37,8 @@ export interface StorageFrontOptions {
   readonly clock: Clock;
   readonly tokens: TokenIssuer;
   readonly tenantId: string;
+  /** Gives out the ids of requests, copies and leases. */
+  readonly ids: () => string;
   /** The control plane; asked at each request, so it may come into being later. */
   readonly azure: () => AzureDirectory;
   /** Refuse requests above the rates of a page blob with 503 ServerBusy (default true). */
@@ -49,6 +53,8 @@ export interface StorageFront {
   readonly state: StorageState;
   /** Requests for things that are not modelled. */
   unmodelled(): readonly UnmodelledRequest[];
+  /** Begins or ends remembering how things were before the last write, for reads that are to be stale. */
+  remember(on: boolean): void;
   /** Deletes every account's contents. */
   reset(): void;
   close(): void;
@@ -60,12 +66,14 @@ function openSecret(directory: string): Buffer {
   return Buffer.from(readFileSync(file, 'utf8'), 'base64');
 }
 
-function openState(directory: string, clock: Clock): StorageState {
+function openState(directory: string, clock: Clock, newId: () => string): StorageState {
   const database = openDatabase(join(directory, 'storage.db'), storageSchema);
   const blobs = openBlobs(database);
   const files = openBlobFiles(join(directory, 'contents'));
   files.sweep((id) => blobs.byId(id) !== undefined);
-  return { database, blobs, files, containers: openContainers(database), pages: openPageMap(database, files), clock };
+  const pages = openPageMap(database, files);
+  const containers = openContainers(database);
+  return { database, blobs, files, containers, pages, clock, newId, newEtag: createEtags() };
 }
 
 function runners(secret: Buffer): Readonly<Record<OperationName, Operation>> {
@@ -142,7 +150,15 @@ function bytesOf(name: OperationName, request: AzureRequest): number {
 export function createStorageFront(options: StorageFrontOptions): StorageFront {
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   const secret = openSecret(options.directory);
-  const state = openState(options.directory, options.clock);
+  const state = openState(options.directory, options.clock, options.ids);
+  const undo = createUndo(state.database, [
+    'containers',
+    'blobs',
+    'ranges',
+    'changes',
+    'staged_blocks',
+    'committed_blocks',
+  ]);
   const run = runners(secret);
   const admits = createBlobThrottle(options.clock);
   const unmodelled: UnmodelledRequest[] = [];
@@ -186,10 +202,15 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
   };
 
   const service: AzureService = async (request) => {
-    const requestId = newRequestId();
+    const requestId = state.newId();
     const common = commonHeaders(request, requestId);
     try {
-      const reply = await answer(request);
+      const resource = `${request.host}${request.path}`.replace(/\/+$/u, '');
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      if (!isRead) undo.writing(resource);
+      // What reads is synchronous: it is over before the promise is there.
+      const stale = isRead && request.fault?.kind === 'stale';
+      const reply = await (stale ? undo.before(resource, async () => answer(request)) : answer(request));
       return { ...reply, headers: { ...common, ...reply.headers } };
     } catch (error) {
       if (error instanceof UnknownAccount) return explain(502, 'AccountNotFound', error.message);
@@ -208,6 +229,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
     dataPlane: createStorageControl(state),
     state,
     unmodelled: () => unmodelled,
+    remember: (on) => undo.remember(on),
     reset() {
       const accounts = state.database.prepare('SELECT DISTINCT account FROM containers').all() as { account: string }[];
       const control = createStorageControl(state);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AzureReply } from '../service.ts';
 import { checkWrite } from './conditions.ts';
 import { httpDate, type OperationContext, requireBlob } from './context.ts';
@@ -19,7 +18,7 @@ function acquire(context: OperationContext, record: BlobRecord, now: number): Le
   if (!(seconds === -1 || (seconds >= 15 && seconds <= 60))) {
     throw new StorageError('InvalidHeaderValue', { message: 'x-ms-lease-duration is -1 or 15 to 60 seconds.' });
   }
-  const id = request.headers['x-ms-proposed-lease-id'] ?? randomUUID();
+  const id = request.headers['x-ms-proposed-lease-id'] ?? state.newId();
   if (isActive(record.lease, now) && record.lease.id !== id) throw new StorageError('LeaseAlreadyPresent');
   return { id, durationSeconds: seconds, expiresAt: expiry(now, seconds, state.clock.timeScale) };
 }

@@ -4,7 +4,7 @@ import { checkLease, checkRead, checkSequence, checkSource, checkWrite } from '.
 import { httpDate, type OperationContext, requireBlob, requireWritable } from './context.ts';
 import { StorageError } from './errors.ts';
 import type { Interval } from './intervals.ts';
-import { type BlobRecord, newEtag } from './records.ts';
+import { type BlobRecord } from './records.ts';
 
 /** Largest page write, in bytes (azure-behaviour.md, limits). */
 export const maximumPageWrite = 4 * 1024 * 1024;
@@ -49,7 +49,10 @@ function writable(context: OperationContext): BlobRecord {
 
 function written(context: OperationContext, record: BlobRecord, more: Readonly<Record<string, string>>): AzureReply {
   const now = context.state.clock.now();
-  const { etag, modified, sequence } = context.state.blobs.update(record, { etag: newEtag(now), modified: now });
+  const { etag, modified, sequence } = context.state.blobs.update(record, {
+    etag: context.state.newEtag(now),
+    modified: now,
+  });
   return {
     status: 201,
     headers: {

@@ -1,3 +1,5 @@
+import type { ServiceFault } from '../service.ts';
+
 /** State of an asynchronous copy, kept with the destination. Times in milliseconds since the epoch. */
 export interface CopyState {
   readonly id: string;
@@ -10,6 +12,8 @@ export interface CopyState {
   readonly dueAt: number;
   readonly completedAt?: number;
   readonly sourceId: number;
+  /** What a fault rule does to the copy in the end. */
+  readonly fault?: Exclude<ServiceFault, { readonly kind: 'stale' }>;
   readonly sourceEtag: string;
 }
 
@@ -60,11 +64,12 @@ export interface BlobAddress {
   readonly name: string;
 }
 
-let counter = 0;
-
-/** A new entity tag in the service's form; never repeated, also not after a restart. */
-export function newEtag(now: number): string {
-  counter = (counter + 1) % 4096;
-  const ticks = BigInt(now) * 4096n + BigInt(counter);
-  return `"0x8${ticks.toString(16).toUpperCase().padStart(14, '0')}"`;
+/** Makes entity tags in the service's form from the time; none is repeated, also not after a restart. */
+export function createEtags(): (now: number) => string {
+  let last = 0n;
+  return (now) => {
+    const ticks = BigInt(Math.floor(now)) * 4096n;
+    last = ticks > last ? ticks : last + 1n;
+    return `"0x8${last.toString(16).toUpperCase().padStart(14, '0')}"`;
+  };
 }

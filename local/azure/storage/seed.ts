@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { transaction } from './database.ts';
 import type { StorageState } from './context.ts';
-import { newEtag } from './records.ts';
 import type { Interval } from './intervals.ts';
 
 /** One image that stands in the simulated Azure from the start. */
@@ -135,7 +134,7 @@ function seedImage(state: StorageState, image: SeededImage): void {
       snapshot: '',
       type: 'PageBlob',
       size,
-      etag: newEtag(now),
+      etag: state.newEtag(now),
       created: now,
       modified: now,
       sequence: 0,
@@ -165,7 +164,7 @@ export function seedStorage(state: StorageState, images: readonly SeededImage[] 
       account,
       name,
       publicAccess,
-      etag: newEtag(now),
+      etag: state.newEtag(now),
       modified: now,
       metadata: {},
       deletedAt: undefined,

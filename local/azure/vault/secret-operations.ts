@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { jsonReply } from '../gateway/exchange.ts';
@@ -29,6 +28,7 @@ const patchBody = setBody.omit({ value: true });
 export interface VaultContext {
   readonly store: SecretStore;
   readonly clock: Clock;
+  readonly newId: () => string;
   readonly request: AzureRequest;
   readonly vault: string;
   readonly name: string;
@@ -74,7 +74,7 @@ function currentState(context: VaultContext, name = context.name): 'active' | 'd
   const { store, vault } = context;
   const state = store.state(vault, name);
   if (state === undefined) return 'active';
-  const done = elapsed(context, state.since);
+  const done = state.endless !== 1 && elapsed(context, state.since);
   if (state.state === 'deleted') return done ? 'deleted' : 'deleting';
   if (!done) return 'recovering';
   store.setState(vault, name, undefined);
@@ -116,7 +116,7 @@ export function setSecret(context: VaultContext): AzureReply {
   const secret: SecretVersion = {
     vault,
     name: store.latest(vault, name)?.name ?? name,
-    version: randomUUID().replaceAll('-', ''),
+    version: context.newId().replaceAll('-', ''),
     value: body.value,
     contentType: body.contentType,
     tags: body.tags ?? {},
@@ -216,12 +216,16 @@ function deletedBundle(secret: SecretVersion, since: number): Record<string, unk
   };
 }
 
+function endless({ request }: VaultContext): 0 | 1 {
+  return request.fault?.kind === 'never-ends' ? 1 : 0;
+}
+
 /** Delete Secret: soft; the name stays taken until it is recovered or purged. */
 export function deleteSecret(context: VaultContext): AzureReply {
   const { store, vault, name, clock } = context;
   const secret = find({ ...context, version: '' });
   const since = clock.now();
-  store.setState(vault, name, { state: 'deleted', since });
+  store.setState(vault, name, { state: 'deleted', since, endless: endless(context) });
   return jsonReply(200, deletedBundle(secret, since));
 }
 
@@ -255,7 +259,8 @@ export function listDeletedSecrets(context: VaultContext): AzureReply {
 /** Recover Deleted Secret. */
 export function recoverSecret(context: VaultContext): AzureReply {
   const { secret } = deleted(context);
-  context.store.setState(context.vault, context.name, { state: 'recovering', since: context.clock.now() });
+  const since = context.clock.now();
+  context.store.setState(context.vault, context.name, { state: 'recovering', since, endless: endless(context) });
   return jsonReply(200, item(secret, true));
 }
 

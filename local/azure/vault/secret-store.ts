@@ -29,6 +29,8 @@ export interface SecretVersion {
 interface SecretState {
   readonly state: 'deleted' | 'recovering';
   readonly since: number;
+  /** A fault rule keeps the deletion or recovery from coming to an end. */
+  readonly endless: 0 | 1;
 }
 
 interface Row {
@@ -79,6 +81,9 @@ export interface SecretStore {
 
 export function openSecretStore(database: DatabaseSync): SecretStore {
   database.exec(schema);
+  const known = database.prepare("SELECT 1 FROM pragma_table_info('states') WHERE name = 'endless'").get();
+  // Folders of before know no endless deletions.
+  if (known === undefined) database.exec('ALTER TABLE states ADD COLUMN endless INTEGER NOT NULL DEFAULT 0');
   const where = 'WHERE vault = ? AND name = ? COLLATE NOCASE';
   const latest = database.prepare(`SELECT * FROM secrets ${where} ORDER BY number DESC LIMIT 1`);
   const one = database.prepare(`SELECT * FROM secrets ${where} AND version = ?`);
@@ -92,8 +97,8 @@ export function openSecretStore(database: DatabaseSync): SecretStore {
   const update = database.prepare(
     `UPDATE secrets SET content_type = ?, tags = ?, enabled = ?, not_before = ?, expires = ?, updated = ? ${where} AND version = ?`,
   );
-  const state = database.prepare('SELECT state, since FROM states WHERE vault = ? AND name = lower(?)');
-  const setState = database.prepare('INSERT OR REPLACE INTO states VALUES (?, lower(?), ?, ?)');
+  const state = database.prepare('SELECT state, since, endless FROM states WHERE vault = ? AND name = lower(?)');
+  const setState = database.prepare('INSERT OR REPLACE INTO states VALUES (?, lower(?), ?, ?, ?)');
   const dropState = database.prepare('DELETE FROM states WHERE vault = ? AND name = lower(?)');
   const purge = database.prepare(`DELETE FROM secrets ${where}`);
   const first = (row: unknown): SecretVersion | undefined => (row === undefined ? undefined : toVersion(row as Row));
@@ -116,7 +121,7 @@ export function openSecretStore(database: DatabaseSync): SecretStore {
     state: (vault, name) => state.get(vault, name) as unknown as SecretState | undefined,
     setState(vault, name, next) {
       if (next === undefined) dropState.run(vault, name);
-      else setState.run(vault, name, next.state, next.since);
+      else setState.run(vault, name, next.state, next.since, next.endless);
     },
     purge(vault, name) {
       purge.run(vault, name);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { explain } from '../gateway/exchange.ts';
@@ -12,6 +11,7 @@ import type {
   UnmodelledRequest,
 } from '../service.ts';
 import { openDatabase } from '../storage/database.ts';
+import { createUndo } from '../storage/undo.ts';
 import { badParameter, forbidden, unauthorized, VaultError } from './errors.ts';
 import * as secrets from './secret-operations.ts';
 import { openSecretStore } from './secret-store.ts';
@@ -22,12 +22,16 @@ export interface VaultOptions {
   readonly clock: Clock;
   readonly tokens: TokenIssuer;
   readonly tenantId: string;
+  /** Gives out the ids of requests and the versions of secrets. */
+  readonly ids: () => string;
   readonly azure: () => AzureDirectory;
 }
 
 export interface VaultDataPlane {
   readonly service: AzureService;
   unmodelled(): readonly UnmodelledRequest[];
+  /** Begins or ends remembering how things were before the last write, for reads that are to be stale. */
+  remember(on: boolean): void;
   reset(): void;
   close(): void;
 }
@@ -71,6 +75,12 @@ const routes: readonly Route[] = [
   },
 ];
 
+/** Vault, and below it the name of the secret, whether active or deleted. */
+function resourceOf({ host, path }: AzureRequest): string {
+  const [, , name = ''] = path.split('/');
+  return name === '' ? host : `${host}/${name.toLowerCase()}`;
+}
+
 function authenticate(request: AzureRequest, options: VaultOptions): Principal {
   const check = options.tokens.verifyBearer(request.headers['authorization'], [resource]);
   if ('principal' in check) return check.principal;
@@ -87,6 +97,7 @@ function authenticate(request: AzureRequest, options: VaultOptions): Principal {
 export function createVaultDataPlane(options: VaultOptions): VaultDataPlane {
   const database = openDatabase(join(options.directory, 'vault.db'), '');
   const store = openSecretStore(database);
+  const undo = createUndo(database, ['secrets', 'states']);
   const unmodelled: UnmodelledRequest[] = [];
 
   const answer = (request: AzureRequest): AzureReply => {
@@ -118,11 +129,20 @@ export function createVaultDataPlane(options: VaultOptions): VaultDataPlane {
     if (!options.azure().allowsDataAction(principal.objectId, action, scope)) {
       throw forbidden(principal, action, name, vault.location, scope);
     }
-    return route.run({ store, clock: options.clock, request, vault: name, name: decoded, version: secretVersion });
+    return route.run({
+      store,
+      clock: options.clock,
+      newId: options.ids,
+      request,
+      vault: name,
+      name: decoded,
+      version: secretVersion,
+    });
   };
 
   return {
     unmodelled: () => unmodelled,
+    remember: (on) => undo.remember(on),
     reset() {
       store.clear();
       unmodelled.length = 0;
@@ -132,14 +152,18 @@ export function createVaultDataPlane(options: VaultOptions): VaultDataPlane {
     },
     service: async (request) => {
       const common = {
-        'x-ms-request-id': randomUUID(),
+        'x-ms-request-id': options.ids(),
         'x-ms-keyvault-region': options.azure().vault(request.host.split('.')[0] ?? '')?.location ?? '',
         'x-ms-keyvault-network-info': 'conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;',
         'cache-control': 'no-cache',
         'x-content-type-options': 'nosniff',
       };
       try {
-        const reply = answer(request);
+        const resource = resourceOf(request);
+        const isRead = request.method === 'GET';
+        if (!isRead) undo.writing(resource);
+        const stale = isRead && request.fault?.kind === 'stale';
+        const reply = stale ? undo.before(resource, () => answer(request)) : answer(request);
         return { ...reply, headers: { ...common, ...reply.headers } };
       } catch (error) {
         if (!(error instanceof VaultError)) throw error;

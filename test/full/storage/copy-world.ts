@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CopyPlan } from '#azure/index.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
-import { newEtag } from '#local/azure/storage/records.ts';
+import { createEtags } from '#local/azure/storage/records.ts';
 import type { SeededImage } from '#local/azure/storage/seed.ts';
 import { seededClientId } from '#local/simulator/compose.ts';
 import { connect, type Connection } from '../../../azure/clients/clients.ts';
@@ -93,7 +93,7 @@ export class CopyScene {
     for (const range of pages.ranges(record.id, { start: 0, end: record.size - 512 })) {
       pages.write(record.id, range.start, Buffer.alloc(4096, Math.floor(Math.random() * 255) + 1), '');
     }
-    blobs.update(record, { etag: newEtag(Date.now()) });
+    blobs.update(record, { etag: createEtags()(Date.now()) });
   }
 
   /** Offsets that were written more than once. */

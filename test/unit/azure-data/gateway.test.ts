@@ -60,8 +60,8 @@ describe('dispatch by host', () => {
       path: '/subscriptions/x',
       rawUrl: '/subscriptions/x?api-version=1&a=%20b',
     });
-    for (const host of ['example.com', 'management.azure.com.evil.example', 'a.b.blob.core.windows.net', '']) {
-      expect((await send(simulator, host, 'GET', '/')).status, host).toBe(421);
+    for (const host of ['example.com', 'management.azure.com.evil.example', 'a.b.blob.core.windows.net']) {
+      expect((await send(simulator, host, 'GET', '/')).status, host).toBe(403);
     }
     expect((await send(simulator, own(simulator), 'GET', '/subscriptions')).status).toBe(421);
     expect((await send(simulator, `localhost:${simulator.port}`, 'GET', '/healthz')).status).toBe(200);
@@ -69,7 +69,7 @@ describe('dispatch by host', () => {
 
   test('the doors open for loopback names and not for web pages of other origins', async () => {
     const simulator = await startSimulator(fakeAzure());
-    expect((await send(simulator, 'rebound.example', 'GET', '/_simulator/resources')).status).toBe(421);
+    expect((await send(simulator, 'rebound.example', 'GET', '/_simulator/resources')).status).toBe(403);
     expect((await send(simulator, 'management.azure.com', 'GET', '/_simulator/resources')).text).not.toContain(
       'virtualMachines',
     );

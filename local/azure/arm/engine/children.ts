@@ -141,6 +141,9 @@ function settled(kind: Kind, parent: Resource): Record<string, string> {
 export function deleteChild(world: World, call: Call, kind: Kind, collection: Collection, id: ResourceId): AzureReply {
   mustBeAddressable(collection, id.id);
   requireGroup(world, id, true);
+  const above = parseResourceId(id.id.split('/').slice(0, -2).join('/'));
+  // A deletion names the parent that is gone (azure-recordings/networkSecurityGroups.json); other calls name it otherwise.
+  if (above !== undefined) requireResource(world, kind, above);
   const { parent, id: own, child } = locate(world, kind, collection, id);
   checkLocks(world, own, 'delete');
   if (child === undefined) return emptyReply(204);

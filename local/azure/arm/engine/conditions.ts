@@ -130,6 +130,11 @@ export function checkPreconditions(
     });
   }
   if (headers['if-none-match'] === '*' && existing !== undefined) {
+    // DNS answers without the wrapper `error` (azure-recordings/errors.json).
+    if (existing.type.startsWith('Microsoft.Network/privateDnsZones/')) {
+      const message = `The Record set ${existing.name} exists already and hence cannot be created again.`;
+      throw new ArmError(412, 'PreconditionFailed', message, { bare: {} });
+    }
     throw new ArmError(412, 'PreconditionFailed', `The resource ${id} exists already and If-None-Match: * was sent.`);
   }
 }

@@ -13,7 +13,7 @@ export interface ArmErrorExtras {
   /** Azure would have done it: the refusal is counted. */
   readonly unmodelled?: true;
   /** The answer has no `error` wrapper and a subcode, as AKS answers. */
-  readonly bare?: { readonly subcode: string };
+  readonly bare?: { readonly subcode?: string };
 }
 
 /** A refusal in ARM's own form: HTTP status and `{ "error": { "code", "message", ... } }`. */

@@ -5,7 +5,7 @@ import type { ArmError } from './errors.ts';
 import type { FaultAction, Faults } from './faults.ts';
 import type { ResourceId } from './ids.ts';
 import type { JsonObject } from './json.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../random.ts';
 import type { Operation, Resource, Store } from './store.ts';
 
 /** Fixed parameters of the simulation; every duration is in Azure seconds. */

@@ -153,7 +153,7 @@ export function checkSignature(world: World, operation: Operation, query: URLSea
   );
 }
 
-/** Answer of the status address (Azure-AsyncOperation): always 200, the state is in the body. */
+/** Answer of the status address (Azure-AsyncOperation): the state is in the body, the status is 200 but for private DNS. */
 export function statusReply(world: World, operation: Operation): AzureReply {
   const running = operation.status === 'InProgress';
   const retryAfter =
@@ -161,6 +161,14 @@ export function statusReply(world: World, operation: Operation): AzureReply {
   const error = operation.status !== 'InProgress' && operation.error !== undefined ? { error: operation.error } : {};
   if (operation.kind === 'steps')
     return jsonReply(200, { status: running ? 'Running' : operation.status, ...error }, retryAfter);
+  if (running && styleOf(operation.type).status.startsWith('privateDns')) {
+    // The one provider that answers a running status with 202 and the addresses again (azure-recordings/privateDnsZones.json).
+    const addresses = {
+      'azure-asyncoperation': operationUrl(world, operation, 'status'),
+      location: operationUrl(world, operation, 'result'),
+    };
+    return jsonReply(202, { status: operation.status }, { ...addresses, ...retryAfter });
+  }
   if (operation.type.toLowerCase().startsWith('microsoft.network')) {
     return jsonReply(200, { status: operation.status, ...error }, retryAfter);
   }

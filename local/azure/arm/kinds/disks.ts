@@ -15,6 +15,33 @@ function holderOf(world: World, disk: Resource): Resource | undefined {
   return undefined;
 }
 
+/** Tiers of premium disks: largest size in GiB, operations and megabytes per second. */
+const PREMIUM: readonly (readonly [tier: string, size: number, operations: number, megabytes: number])[] = [
+  ['P1', 4, 120, 25],
+  ['P2', 8, 120, 25],
+  ['P3', 16, 120, 25],
+  ['P4', 32, 120, 25],
+  ['P6', 64, 240, 50],
+  ['P10', 128, 500, 100],
+  ['P15', 256, 1100, 125],
+  ['P20', 512, 2300, 150],
+  ['P30', 1024, 5000, 200],
+  ['P40', 2048, 7500, 250],
+  ['P50', 4096, 7500, 250],
+  ['P60', 8192, 16_000, 500],
+  ['P70', 16_384, 18_000, 750],
+  ['P80', 32_767, 20_000, 900],
+];
+
+/** What a disk of this kind and size can do; only premium disks have a tier. */
+function performance(sku: string, size: number): JsonObject {
+  if (!sku.startsWith('Premium_')) {
+    return { diskIOPSReadWrite: 500, diskMBpsReadWrite: 60 };
+  }
+  const [tier, , operations, megabytes] = PREMIUM.find(([, largest]) => size <= largest) ?? ['P80', 0, 20_000, 900];
+  return { tier, diskIOPSReadWrite: operations, diskMBpsReadWrite: megabytes };
+}
+
 /** Microsoft.Compute/disks. */
 export const disks: Kind = {
   type: 'Microsoft.Compute/disks',
@@ -55,6 +82,7 @@ export const disks: Kind = {
           encryption: { type: 'EncryptionAtRestWithPlatformKey' },
           networkAccessPolicy: 'AllowAll',
           publicNetworkAccess: 'Enabled',
+          ...performance(sku, size),
           ...without(request.properties, 'diskState', 'diskSizeBytes', 'uniqueId', 'timeCreated'),
           diskSizeGB: size,
           diskSizeBytes: size * 1024 ** 3,

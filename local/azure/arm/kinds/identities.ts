@@ -65,6 +65,16 @@ export function identityView(resource: Resource): IdentityView {
   return { id: resource.id, clientId: read('clientId'), principalId: read('principalId'), tenantId: read('tenantId') };
 }
 
+/** Refusal of a resource that is to have an identity which does not exist. */
+export function identityNotFound(resource: string, identity: string): ArmError {
+  return new ArmError(
+    400,
+    'FailedIdentityOperation',
+    `Identity operation for resource '${resource}' failed with error 'Failed to perform resource identity operation. Status: 'BadRequest'. Response: '{"error":{"code":"BadRequest","message":"Resource '${identity}' was not found."}}'.'.`,
+    { cause: 'gateway' },
+  );
+}
+
 /** Every user-assigned identity. */
 export function identitiesOf(world: World): readonly IdentityView[] {
   return [...world.store.ofType(TYPE)].map(identityView);
@@ -134,12 +144,20 @@ export const vaults: Kind = {
           enableSoftDelete: true,
           softDeleteRetentionInDays: 90,
           publicNetworkAccess: 'Enabled',
+          accessPolicies: [],
+          enabledForDeployment: false,
           ...without(request.properties, 'createMode'),
           enableRbacAuthorization: true,
           vaultUri: `https://${request.name.toLowerCase()}.vault.azure.net/`,
         },
       },
     };
+  },
+  view(world, vault, wire) {
+    const at = new Date(vault.createdAt).toISOString();
+    const by = { createdBy: world.tenantId, createdByType: 'Application', createdAt: at };
+    const last = { lastModifiedBy: world.tenantId, lastModifiedByType: 'Application', lastModifiedAt: at };
+    return { ...wire, tags: object(wire['tags']), systemData: { ...by, ...last } };
   },
   removed: keepDeleted,
 };
@@ -169,6 +187,7 @@ export const federatedIdentityCredentials: Kind = {
           'name',
           `The name '${name}' of the federated credential is invalid: 3 to 120 letters, digits, '-' or '_'.`,
         ),
+  createdHeaders: (resource) => ({ location: lowerGroups(resource.id) }),
   notFound: (name) => new ArmError(404, 'NotFound', `The federated identity credential '${name}' was not found.`),
   displayId: lowerGroups,
   prepare(world, request) {

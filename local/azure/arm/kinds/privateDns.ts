@@ -56,6 +56,7 @@ const zones: Kind = {
   view(world, zone, wire) {
     const links = childrenOf(world, zone, [LINKS]);
     return withProperties(wire, {
+      internalId: world.random.filler(80, 'zone', zone.key, String(zone.createdAt)),
       maxNumberOfRecordSets: 25_000,
       maxNumberOfVirtualNetworkLinks: 1000,
       maxNumberOfVirtualNetworkLinksWithRegistration: 100,

@@ -1,7 +1,7 @@
 import { NETWORK_UPDATE_AT_ONCE, networkCreate, networkDelete } from '../catalogue/profiles.ts';
 import { removeResource } from '../engine/complete.ts';
 import { ArmError, invalidParameter } from '../engine/errors.ts';
-import { at, idOf, type JsonObject, objects, strings, text } from '../engine/json.ts';
+import { at, idOf, type JsonObject, object, objects, strings, text } from '../engine/json.ts';
 import type { Kind, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
 import { withProperties } from '../engine/view.ts';
@@ -154,7 +154,8 @@ export const privateEndpoints: Kind = {
       fqdn: `${name}.${suffix}`,
       ipAddresses: [address ?? ''],
     }));
-    return withProperties(wire, { customDnsConfigs: ready ? configs : [] });
+    const privateLinkServiceConnections = connectionsOf(wire).map((item) => ({ ...item, etag: endpoint.etag }));
+    return withProperties(wire, { privateLinkServiceConnections, customDnsConfigs: ready ? configs : [] });
   },
   removed(world, endpoint) {
     const nic = interfaceOf(world, endpoint);
@@ -218,6 +219,29 @@ export const privateDnsZoneGroups: Kind = {
         );
     }
     return { body: { properties: without(request.properties) } };
+  },
+  view(world, group, wire) {
+    const endpoint = endpointOf(world, group);
+    const address = endpoint === undefined ? undefined : addressOf(world, endpoint);
+    const privateDnsZoneConfigs = objects(at(wire, 'properties', 'privateDnsZoneConfigs')).map((config) => {
+      const zone = text(at(config, 'properties', 'privateDnsZoneId')) ?? '';
+      const recordSets = (endpoint === undefined ? [] : recordsFor(endpoint, zone)).map((name) => ({
+        recordType: 'A',
+        recordSetName: name,
+        fqdn: `${name}.${zone.split('/').at(-1) ?? ''}`,
+        ttl: 10,
+        provisioningState: 'Succeeded',
+        ipAddresses: address === undefined ? [] : [address],
+      }));
+      return {
+        ...config,
+        id: `${group.id}/privateDnsZoneConfigs/${text(config['name']) ?? ''}`,
+        etag: group.etag,
+        type: `${GROUPS}/privateDnsZoneConfigs`,
+        properties: { ...object(config['properties']), provisioningState: 'Succeeded', recordSets },
+      };
+    });
+    return withProperties(wire, { privateDnsZoneConfigs });
   },
   ready(world, group) {
     const endpoint = endpointOf(world, group);

@@ -3,9 +3,10 @@ import type { StorageAccountView } from '../../service.ts';
 import { DELETED, immediate } from '../catalogue/profiles.ts';
 import { ArmError, jsonReply } from '../engine/errors.ts';
 import { at, type JsonObject, object, strings, text } from '../engine/json.ts';
-import type { Action, Kind, World } from '../engine/model.ts';
+import type { Action, Kind, PutRequest, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
 import { locationOf, withProperties } from '../engine/view.ts';
+import { findIdentity, identityNotFound } from './identities.ts';
 import { envelope, without } from './common.ts';
 import { callerReaches, endpointConnections, subnetWithoutEndpoint } from './storageNetwork.ts';
 
@@ -52,6 +53,7 @@ function defaults(world: World, name: string, location: string): JsonObject {
   const service = { keyType: 'Account', enabled: true, lastEnabledTime: now };
   return {
     keyCreationTime: { key1: now, key2: now },
+    allowCrossTenantDelegationSas: false,
     allowCrossTenantReplication: false,
     privateEndpointConnections: [],
     minimumTlsVersion: 'TLS1_2',
@@ -130,6 +132,20 @@ const regenerateKey: Action = (world, resource, call) => {
   return listKeys(world, next, call);
 };
 
+/** Values that Azure refuses (azure-recordings/errors.json): days of a key policy, identities that are not there. */
+function checkValues(world: World, request: PutRequest): void {
+  const days = at(request.properties, 'keyPolicy', 'keyExpirationPeriodInDays');
+  if (days !== undefined && (typeof days !== 'number' || days < 0))
+    throw new ArmError(
+      400,
+      'InvalidValuesForRequestParameters',
+      'Values for request parameters are invalid: keyPolicy.keyExpirationPeriodInDays.',
+    );
+  for (const id of Object.keys(object(at(request.body, 'identity', 'userAssignedIdentities')))) {
+    if (findIdentity(world, { resourceId: id }) === undefined) throw identityNotFound(request.id.id, id);
+  }
+}
+
 function checkRules(world: World, properties: JsonObject): void {
   const subnet = subnetWithoutEndpoint(world, properties);
   if (subnet === undefined) return;
@@ -177,6 +193,7 @@ export const storageAccounts: Kind = {
       );
     const before = object(request.existing?.body['properties']);
     checkRules(world, request.properties);
+    checkValues(world, request);
     return {
       body: {
         sku: { name: sku, tier: sku.split('_')[0] ?? 'Standard' },

@@ -52,6 +52,7 @@ function containerWire(
       leaseState: 'Available',
       lastModifiedTime: container.lastModified,
       hasImmutabilityPolicy: false,
+      legalHold: { hasLegalHold: false, tags: [] },
       hasLegalHold: false,
     },
   };
@@ -82,6 +83,7 @@ function findContainer(world: World, account: Resource, name: string) {
 const BLOB_SERVICE: JsonObject = {
   cors: { corsRules: [] },
   deleteRetentionPolicy: { allowPermanentDelete: false, enabled: false },
+  staticWebsite: { enabled: false },
 };
 
 export const storageHandlers: Handlers = {

@@ -6,7 +6,7 @@ import type { Kind, PutRequest, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
 import { allocationFailure, checkQuota, checkRestrictions } from './capacity.ts';
 import { checkZones, computeName, envelope, without } from './common.ts';
-import { findIdentity, identityView } from './identities.ts';
+import { findIdentity, identityNotFound, identityView } from './identities.ts';
 import { checkImageReference } from './images.ts';
 import { bootedMachine, finishPowerAction, instanceView, machineActions, type Power, powerOf } from './machinePower.ts';
 import { checkReservation, machineOf, reserveFor } from './networkInterfaces.ts';
@@ -80,14 +80,7 @@ function identityOf(world: World, request: PutRequest): JsonObject | undefined {
   if (type === 'None') return undefined;
   const assigned = Object.keys(object(sent['userAssignedIdentities'])).map((id) => {
     const identity = findIdentity(world, { resourceId: id });
-    if (identity === undefined) {
-      throw new ArmError(
-        400,
-        'FailedIdentityOperation',
-        `Identity operation for resource '${request.id.id}' failed with error 'Failed to perform resource identity operation. Status: 'BadRequest'. Response: '{"error":{"code":"BadRequest","message":"Resource '${id}' was not found."}}'.'.`,
-        { cause: 'gateway' },
-      );
-    }
+    if (identity === undefined) throw identityNotFound(request.id.id, id);
     const { principalId, clientId } = identityView(identity);
     return [id, { principalId, clientId }] as const;
   });
@@ -203,6 +196,13 @@ function checkImmutable(request: PutRequest): void {
   }
 }
 
+/** What a Linux machine gets that says nothing of it (azure-recordings/virtualMachines.json). */
+const LINUX: JsonObject = {
+  disablePasswordAuthentication: false,
+  provisionVMAgent: true,
+  patchSettings: { patchMode: 'ImageDefault', assessmentMode: 'ImageDefault' },
+};
+
 function prepareMachine(world: World, request: PutRequest) {
   const { properties, location, existing } = request;
   const sizeName =
@@ -241,7 +241,13 @@ function prepareMachine(world: World, request: PutRequest) {
         hardwareProfile: { ...object(properties['hardwareProfile']), vmSize: size.name },
         vmId: text(at(existing?.body, 'properties', 'vmId')) ?? world.random.uuid(),
         storageProfile: storageProfile(world, request),
-        osProfile: { secrets: [], allowExtensionOperations: true, requireGuestProvisionSignal: true, ...visible },
+        osProfile: {
+          secrets: [],
+          allowExtensionOperations: true,
+          requireGuestProvisionSignal: true,
+          ...visible,
+          linuxConfiguration: { ...LINUX, ...object(visible['linuxConfiguration']) },
+        },
         timeCreated: text(at(existing?.body, 'properties', 'timeCreated')) ?? new Date(world.clock.now()).toISOString(),
       },
     },

@@ -2,7 +2,7 @@ import { NETWORK_UPDATE_AT_ONCE, networkCreate, networkDelete, networkUpdate } f
 import { ArmError } from '../engine/errors.ts';
 import { prepareChildren } from '../engine/crud.ts';
 import { nameOf } from '../engine/ids.ts';
-import { at, idOf, type JsonObject, objects, strings, text } from '../engine/json.ts';
+import { at, idOf, type JsonObject, object, objects, strings, text } from '../engine/json.ts';
 import type { ChildRequest, Collection, Kind, World } from '../engine/model.ts';
 import type { Resource } from '../engine/store.ts';
 import { withProperties } from '../engine/view.ts';
@@ -84,6 +84,8 @@ function subnetInUse(world: World, _parent: Resource, child: JsonObject, id: str
   );
 }
 
+const SUBNETS = 'Microsoft.Network/virtualNetworks/subnets';
+
 const subnets: Collection = {
   property: 'subnets',
   label: 'Subnet',
@@ -92,7 +94,20 @@ const subnets: Collection = {
   delete: networkDelete(10, 11),
   prepare: prepareSubnet,
   deletable: subnetInUse,
-  view: (world, _parent, child, id) => withProperties(child, { ipConfigurations: references(usersOf(world, id)) }),
+  view(world, parent, child, id) {
+    const delegations = objects(at(child, 'properties', 'delegations')).map((delegation) => ({
+      ...delegation,
+      id: `${id}/delegations/${text(delegation['name']) ?? ''}`,
+      etag: parent.etag,
+      type: `${SUBNETS}/delegations`,
+      properties: {
+        actions: ['Microsoft.Network/virtualNetworks/subnets/join/action'],
+        ...object(delegation['properties']),
+        provisioningState: 'Succeeded',
+      },
+    }));
+    return withProperties(child, { delegations, ipConfigurations: references(usersOf(world, id)) });
+  },
 };
 
 const peerings: Collection = {
@@ -103,6 +118,13 @@ const peerings: Collection = {
   delete: networkDelete(10, 11),
   prepare(world, child) {
     const remote = world.store.get(idOf(child.properties['remoteVirtualNetwork'])?.toLowerCase() ?? '');
+    if (remote?.busy !== undefined)
+      throw new ArmError(
+        400,
+        'ReferencedResourceNotProvisioned',
+        `Cannot proceed with operation because resource ${remote.id} used by resource ${child.parentId}/virtualNetworkPeerings/${child.name} is not in Succeeded state. Resource is in Updating state and the last operation that updated/is updating the resource is ${world.store.operation(remote.busy)?.label ?? 'PutVirtualNetworkOperation'}.`,
+        { details: [] },
+      );
     const mutual = objects(at(remote?.body, 'properties', 'virtualNetworkPeerings')).some(
       (other) => idOf(at(other, 'properties', 'remoteVirtualNetwork'))?.toLowerCase() === child.parentId.toLowerCase(),
     );
@@ -114,6 +136,8 @@ const peerings: Collection = {
       useRemoteGateways: false,
       doNotVerifyRemoteGateways: false,
       peerCompleteVnets: true,
+      resourceGuid: text(at(child.existing, 'properties', 'resourceGuid')) ?? world.random.uuid(),
+      routeServiceVips: {},
       ...child.properties,
       peeringState: mutual ? 'Connected' : 'Initiated',
       peeringSyncLevel: mutual ? 'FullyInSync' : 'RemoteNotInSync',
