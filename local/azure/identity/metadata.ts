@@ -17,8 +17,12 @@ function refuse(status: number, error: string, description: string): AzureReply 
 
 /** A proxy user as tools send it, with its slashes written as %2F. */
 function unescaped(user: string): string | undefined {
-  const id = user.replaceAll(/%2f/giu, '/');
-  return id.startsWith('/subscriptions/') ? id : undefined;
+  try {
+    const id = decodeURIComponent(user);
+    return id.startsWith('/subscriptions/') ? id : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The machine that asks: on the real service the network tells, here the proxy user does. */
@@ -27,8 +31,7 @@ function callingMachine(request: AzureRequest): string | undefined {
   if (basic === undefined) return undefined;
   const user = Buffer.from(basic, 'base64').toString('utf8');
   const colon = user.lastIndexOf(':');
-  const id = colon < 0 ? user : user.slice(0, colon);
-  return unescaped(id);
+  return unescaped(colon < 0 ? user : user.slice(0, colon));
 }
 
 function selectIdentity(
