@@ -120,7 +120,7 @@ export interface StorageDataPlane {
 export interface RequestLogEntry {
   readonly seq: number;
   readonly at: string;
-  readonly service: 'arm' | 'blob' | 'vault' | 'token' | 'metadata' | 'graph';
+  readonly service: 'arm' | 'blob' | 'queue' | 'table' | 'vault' | 'token' | 'metadata' | 'graph';
   readonly method: string;
   readonly host: string;
   readonly path: string;

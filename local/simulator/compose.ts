@@ -22,6 +22,8 @@ import type { AzureDirectory, AzureService, Principal, StorageDataPlane } from '
 import { createStorageFront } from '#local/azure/storage/front.ts';
 import type { StorageFront } from '#local/azure/storage/front.ts';
 import { seedStorage } from '#local/azure/storage/seed.ts';
+import { createUnkeptService } from '#local/azure/storage/unkept.ts';
+import type { UnkeptService } from '#local/azure/storage/unkept.ts';
 import { createVaultDataPlane } from '#local/azure/vault/vault.ts';
 import type { VaultDataPlane } from '#local/azure/vault/vault.ts';
 
@@ -186,6 +188,8 @@ interface Planes {
   readonly tokens: TokenIssuer;
   readonly storage: StorageFront;
   readonly vault: VaultDataPlane;
+  readonly queue: UnkeptService;
+  readonly table: UnkeptService;
   readonly graph: GraphService;
   readonly arm: ControlPlane;
   readonly guests: Machines;
@@ -194,13 +198,13 @@ interface Planes {
 }
 
 function doorOf(
-  { arm: { control }, storage, vault, graph, guests, seed }: Planes,
+  { arm: { control }, storage, vault, queue, table, graph, guests, seed }: Planes,
   faults: DataPlaneFaults,
 ): DoorTargets {
   const { bootFaults } = guests;
   return {
     resources: () => control.resources(),
-    unmodelled: () => [...control.unmodelled(), ...storage.unmodelled(), ...vault.unmodelled(), ...graph.unmodelled()],
+    unmodelled: () => [control, storage, vault, queue, table, graph].flatMap((plane) => [...plane.unmodelled()]),
     clusters: () => guests.clusters().map(shownCluster),
     faults: {
       add(rule) {
@@ -222,7 +226,7 @@ function doorOf(
       faults.clear();
       storage.reset();
       vault.reset();
-      graph.clear();
+      for (const plane of [queue, table, graph]) plane.clear();
       await control.reset();
       seed();
     },
@@ -234,7 +238,7 @@ function servicesOf(
   { clock, seed }: { readonly clock: Clock; readonly seed: string },
   resolveLoadBalancer: LoadBalancer,
 ): GatewayServices {
-  const { tokens, storage, vault, arm, machine, graph } = planes;
+  const { tokens, storage, vault, queue, table, arm, machine, graph } = planes;
   const identity = { directory: () => arm.directory, tokens };
   const remembering = { blob: storage, vault };
   const faults = createDataPlaneFaults({
@@ -253,6 +257,8 @@ function servicesOf(
         request.host.startsWith('md-diagnostics.') && arm.bootDiagnostics !== undefined
           ? arm.bootDiagnostics(request)
           : storage.service(request),
+      queue: queue.service,
+      table: table.service,
       vault: vault.service,
       graph: graph.service,
       token: createLoginService({ tokens, tenantId: seededTenantId, servicePrincipals: [seededServicePrincipal] }),
@@ -318,7 +324,10 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     servicePrincipals: [seededServicePrincipal],
     isSignedIn: (header) => 'principal' in tokens.verifyBearer(header, graphAudiences),
   });
-  const planes: Planes = { tokens, storage, vault, graph, arm: arm.get(), guests: guests.get(), machine, seed };
+  const queue = createUnkeptService('queue', { azure, ids: ids('queue') });
+  const table = createUnkeptService('table', { azure, ids: ids('table') });
+  const rooms = { arm: arm.get(), guests: guests.get() };
+  const planes: Planes = { ...rooms, tokens, storage, vault, queue, table, graph, machine, seed };
   gateway.attach(servicesOf(planes, { clock, seed: randomSeed }, resolveLoadBalancer));
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Faults } from './engine/faults.ts';
 import { policies, policySchema } from './engine/governance.ts';
 import { type Json, object, strings } from './engine/json.ts';
+import { checkPolicy } from './engine/policyCheck.ts';
 import { denyAssignmentSchema, denyAssignments } from './engine/rbac.ts';
 import type { World } from './engine/model.ts';
 import { setRegistration } from './kinds/subscriptions.ts';
@@ -15,7 +16,7 @@ import { setRegistration } from './kinds/subscriptions.ts';
  * | `{ "sku": { "name", "location", "zones" } }` | the size is not available there; without zones in the whole location |
  * | `{ "capacity": { "size", "location", "zones" } }` | machines of the size are accepted there and then fail with (Zonal)AllocationFailed |
  * | `{ "keys": { "account", "deny" } }` | listKeys of the account (default: all) is 403 |
- * | `{ "policy": { "name", "effect", "type", "property", "equals", "set" } }` | a policy that denies or modifies (see `engine/governance.ts`) |
+ * | `{ "policy": { "name", "effect", "type", "scope", "location", "property", "equals", "set" } }` | a policy that denies or modifies (see `engine/governance.ts`); refused when it could not be evaluated |
  * | `{ "denyAssignment": { "name", "scope", "actions", "principals", "excludePrincipals" } }` | the actions are refused there, whatever roles the caller has |
  * | `{ "provider": { "namespace", "registered" } }` | registration of a resource provider |
  * | `{ "caller": { "address", "subnet" } }` | where the app's requests to storage come from: a public address, a subnet of a simulated network |
@@ -110,6 +111,7 @@ function apply(world: World, setting: Setting): void {
       ...(subnet === undefined ? {} : { subnet }),
     });
   } else if ('policy' in setting) {
+    checkPolicy(world, setting.policy);
     const others = policies(world).filter((policy) => policy.name !== setting.policy.name);
     store.putSetting('policies', [...others, setting.policy]);
   } else if ('denyAssignment' in setting) {

@@ -6,6 +6,7 @@ import type { LocalAuthority } from './authority.ts';
 import { handleConnect } from './connect.ts';
 import { createDoor, type DoorTargets } from './door.ts';
 import { explain, jsonReply, maximumBodyBytes, readBody, toAzureRequest, writeReply } from './exchange.ts';
+import { refusalOf } from './fault-replies.ts';
 import type { DataPlaneFaults } from './faults.ts';
 import { foreignHost, isLoopbackName, type ServiceName, serviceOfHost, splitAuthority } from './names.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
@@ -72,6 +73,16 @@ async function answerLoopback(request: AzureRequest, services: GatewayServices, 
   );
 }
 
+/** The services decode paths: one that is no percent-encoded text reaches none of them. */
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Answers a request by the host it names, and logs it. */
 export async function answer(request: AzureRequest, services: GatewayServices, log: RequestLog): Promise<AzureReply> {
   const name = serviceOfHost(request.host);
@@ -82,7 +93,12 @@ export async function answer(request: AzureRequest, services: GatewayServices, l
   let reply: AzureReply;
   const call = async (asked: AzureRequest): Promise<AzureReply> => services.services[name](asked);
   try {
-    reply = name === 'arm' ? await call(request) : await services.faults.apply(name, request, call);
+    reply =
+      name === 'arm'
+        ? await call(request)
+        : isDecodable(request.path)
+          ? await services.faults.apply(name, request, call)
+          : refusalOf(name, { status: 400, code: 'InvalidUri', message: 'The path is not percent-encoded UTF-8.' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     reply = explain(500, 'InternalServerError', `The simulated ${name} service failed: ${reason}`);

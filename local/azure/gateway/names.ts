@@ -13,6 +13,8 @@ const fixed: Readonly<Record<string, ServiceName>> = {
 
 const suffixes: readonly (readonly [string, ServiceName])[] = [
   ['.blob.core.windows.net', 'blob'],
+  ['.queue.core.windows.net', 'queue'],
+  ['.table.core.windows.net', 'table'],
   ['.vault.azure.net', 'vault'],
   // Managed disks that are written through a SAS.
   ['.z6.blob.storage.azure.net', 'blob'],

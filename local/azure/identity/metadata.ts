@@ -15,14 +15,23 @@ function refuse(status: number, error: string, description: string): AzureReply 
   return jsonReply(status, { error, error_description: description });
 }
 
+/** A proxy user as tools send it, with its slashes written as %2F. */
+function unescaped(user: string): string | undefined {
+  try {
+    const id = decodeURIComponent(user);
+    return id.startsWith('/subscriptions/') ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The machine that asks: on the real service the network tells, here the proxy user does. */
 function callingMachine(request: AzureRequest): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(request.headers['proxy-authorization'] ?? '')?.[1];
   if (basic === undefined) return undefined;
   const user = Buffer.from(basic, 'base64').toString('utf8');
   const colon = user.lastIndexOf(':');
-  const id = decodeURIComponent(colon < 0 ? user : user.slice(0, colon));
-  return id.startsWith('/subscriptions/') ? id : undefined;
+  return unescaped(colon < 0 ? user : user.slice(0, colon));
 }
 
 function selectIdentity(

@@ -20,8 +20,14 @@ const status = (code: number, name: string, rest: object = {}) => ({
   action: { kind: 'status', status: code, code: name, ...rest },
 });
 
+interface DataFault {
+  readonly action: object;
+  readonly fits?: (call: DataCall) => boolean;
+  readonly mayFail?: true;
+}
+
 /** What goes wrong in the data planes, by name. Transient faults must not fail a run. */
-const dataFaults: Readonly<Record<string, { readonly action: object; readonly mayFail?: true }>> = {
+const dataFaults: Readonly<Record<string, DataFault>> = {
   throttled: status(429, 'TooManyRequests', { retryAfter: 5 }),
   'error 500': status(500, 'InternalError'),
   'unavailable 503': status(503, 'ServerBusy', { retryAfter: 5 }),
@@ -29,6 +35,9 @@ const dataFaults: Readonly<Record<string, { readonly action: object; readonly ma
   'reset after': { action: { kind: 'reset-after' } },
   truncated: { action: { kind: 'truncate' } },
   late: { action: { kind: 'delay', seconds: 20 } },
+  'delivered twice': { action: { kind: 'duplicate' }, fits: ({ method }) => method !== 'GET' && method !== 'HEAD' },
+  'credentials expired': { action: { kind: 'token-expired' }, fits: ({ service }) => service !== 'token' },
+  'stale read': { action: { kind: 'stale' }, fits: ({ method, service }) => method === 'GET' && service !== 'token' },
   forbidden: { ...status(403, 'AuthorizationPermissionMismatch'), mayFail: true },
 };
 
@@ -54,7 +63,11 @@ export function dataCallsOf(requests: readonly RequestLogEntry[]): readonly Data
 
 /** Every cell. */
 export function dataCellsOf(calls: readonly DataCall[]): readonly DataCell[] {
-  return calls.flatMap((call) => Object.keys(dataFaults).map((fault) => ({ call, fault })));
+  return calls.flatMap((call) =>
+    Object.entries(dataFaults)
+      .filter(([, { fits }]) => fits?.(call) ?? true)
+      .map(([fault]) => ({ call, fault })),
+  );
 }
 
 /** The rule for the faults door. */

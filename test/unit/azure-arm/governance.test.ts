@@ -143,6 +143,39 @@ describe('locks and policies', () => {
     expect((await bench.call('PUT', url('denied1'), body)).status).toBe(202);
   });
 
+  test('a policy on a child is evaluated when the child is written', async () => {
+    await bench.call('PUT', `${NET}/virtualNetworks/v?${NETWORK_VERSION}`, {
+      location: 'westeurope',
+      properties: { addressSpace: { addressPrefixes: ['10.0.0.0/16'] } },
+    });
+    bench.settle();
+    const type = 'Microsoft.Network/virtualNetworks/subnets';
+    const property = 'properties.networkSecurityGroup';
+    bench.arm.control.faults.add({ policy: { name: 'guarded', effect: 'deny', type, property, equals: null } });
+    const subnet = await bench.call('PUT', `${NET}/virtualNetworks/v/subnets/s?${NETWORK_VERSION}`, {
+      properties: { addressPrefix: '10.0.0.0/24' },
+    });
+    expect([subnet.status, subnet.body.error.code]).toEqual([403, 'RequestDisallowedByPolicy']);
+  });
+
+  test.each([
+    [{ type: 'Microsoft.Sql/servers' }, /type 'Microsoft.Sql\/servers' is not modelled/],
+    [{ property: 'properties.noSuchThing', equals: true }, /no property 'properties.noSuchThing'/],
+    [{ property: 'properties.encryption.noSuchThing', equals: true }, /'noSuchThing' is unknown/],
+    [{ property: 'properties.networkAcls.ipRules.value', equals: '1.2.3.4' }, /lies in a list/],
+    [{ property: 'properties.networkAcls.ipRules[*].value', equals: '1.2.3.4' }, /list elements \(\[\*\]\)/],
+    [{ property: 'allowSharedKeyAccess', equals: true }, /a policy sees properties/],
+    [{ effect: 'modify', property: 'properties.allowSharedKeyAccess' }, /needs property and set/],
+    [{ property: 'properties.networkAcls', equals: { a: 1 } }, /takes a plain value/],
+    [{ equals: true }, /needs a property/],
+    [{ property: 'properties.allowSharedKeyAccess', equals: true, set: false }, /deny sets nothing/],
+    [{ scope: 'platform' }, /the scope 'platform'/],
+  ])('a policy that would not be evaluated as it says is refused when it is assigned: %o', (changes, message) => {
+    const policy = { name: 'p', effect: 'deny', type: 'Microsoft.Storage/storageAccounts', ...changes };
+    expect(() => bench.arm.control.faults.add({ policy })).toThrow(message);
+    expect(bench.arm.control.faults.list()).toMatchObject({ policies: [] });
+  });
+
   test('an unregistered provider refuses writes until it has registered', async () => {
     bench.arm.control.faults.add({ provider: { namespace: 'Microsoft.Network', registered: false } });
     expect((await bench.call('PUT', TABLE, table)).body.error.code).toBe('MissingSubscriptionRegistration');

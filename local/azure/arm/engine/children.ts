@@ -3,7 +3,7 @@ import { finishOperation } from './complete.ts';
 import { checkBusy, checkPreconditions, requireGroup } from './conditions.ts';
 import { normalChild, prepareChild, requireResource } from './crud.ts';
 import { ArmError, emptyReply, jsonReply } from './errors.ts';
-import { checkLocks } from './governance.ts';
+import { applyPolicies, checkLocks } from './governance.ts';
 import { parseResourceId, type ResourceId } from './ids.ts';
 import { at, type JsonObject, object, objects, text } from './json.ts';
 import type { Call, Collection, Kind, World } from './model.ts';
@@ -88,7 +88,10 @@ export function putChild(world: World, call: Call, kind: Kind, collection: Colle
     collection,
     parent.id,
     parent.body,
-    normalChild({ ...call.body, name }, collection.property),
+    normalChild(
+      { ...applyPolicies(world, `${kind.type}/${collection.property}`, own, name, call.body), name },
+      collection.property,
+    ),
     existing,
     siblings,
   );
