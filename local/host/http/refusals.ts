@@ -21,7 +21,7 @@ export function refusal({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket
   return OTHER_VERSION.test(text) ? '505 HTTP Version Not Supported' : '400 Bad Request';
 }
 
-const HOST = /^(\[[0-9a-f:.]+\]|[A-Za-z0-9!$&'()._~-]*)(:\d+)?$/i;
+const HOST = /^(?!:)(\[[0-9a-f:.]+\]|[A-Za-z0-9!$&'()._~-]*)(:\d+)?$/i;
 
 /** False for a Host header that is none, or another one than a whole address as target has. */
 function hasGoodHost(host: string, target: string): boolean {

@@ -147,6 +147,16 @@ describe('operations', () => {
     expect((await waitFor(host, 'content')).output).toBe(1);
   });
 
+  test('a body is read as JSON as Newtonsoft.Json reads it, an event without a look at what follows', async () => {
+    expect((await call('POST', 'orchestrators/ends/lenient', "{'a': [1, 2,], b: 1.0,}"))[0]).toBe(202);
+    expect((await waitFor(host, 'lenient')).output).toEqual({ a: [1, 2], b: 1 });
+    expect((await call('POST', 'orchestrators/ends/two', '1 2'))[0]).toBe(400);
+    await waiting('lenient-event');
+    const event = '{a: 0x1F} and more';
+    expect((await call('POST', 'instances/lenient-event/raiseEvent/go', event, 'application/json'))[0]).toBe(202);
+    expect((await waitFor(host, 'lenient-event')).output).toEqual({ a: 31 });
+  });
+
   test('only a suspended instance is resumed, a pending one is not', async () => {
     expect((await call('POST', 'orchestrators/ends/later?version=9', '1'))[0]).toBe(202);
     const [status, body] = await call('POST', 'instances/later/resume?reason=r');

@@ -86,6 +86,7 @@ describe('a request line', () => {
       [421, 'GET /api/echo HTTP/1.1|Host: elsewhere.test|Connection: close'],
       [400, 'GET /api/echo HTTP/1.1|Host: local host|Connection: close'],
       [400, 'GET /api/echo HTTP/1.1|Host: me@localhost|Connection: close'],
+      [400, 'GET /api/echo HTTP/1.1|Host: :80|Connection: close'],
       [400, get('http://elsewhere.test/api/echo')],
       [405, get('*')],
       [400, 'POST /api/echo HTTP/1.0'],
