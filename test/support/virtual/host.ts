@@ -30,6 +30,9 @@ export interface VirtualHost {
   onActivity(around: AroundActivity): void;
   /** The engine stops at once and a new one goes on from what was recorded, as after a crash of the process. */
   crash(): void;
+  /** The engine stops at once and stays away until `comeBack`. */
+  goAway(): void;
+  comeBack(): void;
   stop(): void;
 }
 
@@ -114,6 +117,10 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
     },
     crash() {
       engine.stop();
+      engine = open();
+    },
+    goAway: () => engine.stop(),
+    comeBack() {
       engine = open();
     },
     stop() {
