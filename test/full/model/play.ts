@@ -18,8 +18,11 @@ import type { Subject } from './subject.ts';
 
 const phases: readonly Phase[] = ['Accepted', 'Provisioning', 'Ready', 'Updating', 'Failed', 'Deleting', 'Deleted'];
 
-/** Ends of an operation that a life without troubles of Azure's may have: cancelled, or no way back from a newer version. */
-const ordinaryFailures = ['CAP-9005', 'CAP-6008'];
+/**
+ * Ends of an operation that a life without troubles of Azure's may have: cancelled, no way back from a newer version, a
+ * first machine that was made from another document.
+ */
+const ordinaryFailures = ['CAP-9005', 'CAP-6008', 'CAP-4204'];
 
 /** Seconds within which a cluster heals what somebody did to it. */
 const healing = 2 * 3600;
@@ -342,6 +345,7 @@ class Player {
   /** Where a newer version has joined there is no way back: forward there is. */
   async #forward(): Promise<void> {
     const { error } = (await this.#head())?.operation ?? {};
+    if (error?.code === 'CAP-4204') return;
     if (error?.code !== 'CAP-6008' || this.#subject.forward === undefined)
       throw new Error(`applied again it fails: ${error?.code} ${error?.message} ${error?.cause ?? ''}`);
     this.#tell('forward');

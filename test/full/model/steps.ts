@@ -46,7 +46,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .record({ calls: fc.nat(25), away: fc.constantFrom(0, 0, 45, 900), edit: fc.option(edit, { nil: undefined }) })
+      .record({
+        calls: fc.nat(25),
+        away: fc.constantFrom(0, 0, 45, 900, 9000),
+        edit: fc.option(edit, { nil: undefined }),
+      })
       .map((given): Step => ({ do: 'crash', ...given })),
   },
   { weight: 3, arbitrary: edit.map((given): Step => ({ do: 'edit', edit: given })) },

@@ -33,6 +33,7 @@ export interface VirtualHost {
   /** The engine stops at once and stays away until `comeBack`. */
   goAway(): void;
   comeBack(): void;
+  readonly isAway: boolean;
   stop(): void;
 }
 
@@ -102,6 +103,7 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
     return engine;
   };
   let engine = open();
+  let isAway = false;
   return {
     get engine() {
       return engine;
@@ -119,8 +121,15 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
       engine.stop();
       engine = open();
     },
-    goAway: () => engine.stop(),
+    get isAway() {
+      return isAway;
+    },
+    goAway() {
+      engine.stop();
+      isAway = true;
+    },
     comeBack() {
+      isAway = false;
       engine = open();
     },
     stop() {
