@@ -1,4 +1,5 @@
 import type { EnsureOutcome } from '#azure/types.ts';
+import { firstMachineSource } from '#domain/plan/observed.ts';
 import type { PlannedResource, ResourceKind } from '#domain/plan/types.ts';
 import type { InventoryItem } from '#domain/record.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
@@ -23,7 +24,9 @@ defineActivity('ensureResource', async (work, input) => {
   const pollerName = `pollers/${work.ref.uid}/${input.key}`;
   const begun = input.state?.['begun'] === true;
   const poller = begun ? await work.store.documents.get(pollerName) : undefined;
-  if (!begun) await putItem(work, resource, 'creating', {});
+  const source: Readonly<Record<string, string>> =
+    resource.kind === 'virtualMachine' ? { source: firstMachineSource(await work.plan()) } : {};
+  if (!begun) await putItem(work, resource, 'creating', source);
   const azure = await work.azure();
   const outcome: EnsureOutcome = await azure.ensure({
     plan,
@@ -54,10 +57,18 @@ defineActivity('ensureResource', async (work, input) => {
   if (begun) await work.store.documents.delete(pollerName);
   // The plan leaves the last part of some ids open (role assignments): the inventory knows the whole one.
   const made = { ...resource, id: outcome.id };
-  await putItem(work, made, outcome.action === 'exists' && !resource.owned ? 'exists' : 'created', outcome.outputs);
+  const state = outcome.action === 'exists' && !resource.owned ? 'exists' : 'created';
+  const before = outcome.action === 'exists' ? await knownSource(work, resource) : {};
+  await putItem(work, made, state, { ...outcome.outputs, ...source, ...before });
   if (outcome.action !== 'exists') await announce(work, input, resource, outcome.action);
   return done({ action: outcome.action }, await stepSentence(work, input));
 });
+
+/** What a machine was made from that was there already. */
+async function knownSource(work: Work, { key }: PlannedResource): Promise<Readonly<Record<string, string>>> {
+  const source = (await work.store.clusters.item(work.ref.name, key))?.outputs['source'];
+  return source === undefined ? {} : { source };
+}
 
 async function putItem(
   work: Work,

@@ -1,10 +1,12 @@
-import { deleteHead } from '#domain/decide.ts';
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import { done } from '#domain/outcome.ts';
+import { succession } from '#domain/queue.ts';
 import type { ClusterHead, Phase } from '#domain/record.ts';
+import { withDefaults } from '#domain/spec/defaults.ts';
+import { reportTurns } from '#store/turns.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
-import { gone, nextInQueue, reportTurns, type Turn } from './queue.ts';
 import { changeHead } from './record.ts';
 
 /** Ends the operation in the record. The record is the only judge: nothing of this operation is written afterwards. */
@@ -12,7 +14,7 @@ defineActivity(
   'finishOperation',
   async (work, input) => {
     const endedAt = new Date().toISOString();
-    const { kind, cancel } = work.head.operation;
+    const { kind } = work.head.operation;
     const failure = failureOf(input.error, input.cancelled === true);
     const phase: Phase = failure !== undefined ? 'Failed' : kind === 'delete' ? 'Deleted' : 'Ready';
     const { name } = work.ref;
@@ -37,16 +39,13 @@ defineActivity(
       },
     });
     await work.store.clusters.putOperation(name, ended(work.head).operation);
-    // Somebody asked for a deletion while this ran: it is recorded in the same write, and the sweep timer starts it.
-    const follow = cancel === 'delete' && kind !== 'delete';
-    const turns: Turn[] = [];
-    await changeHead(work, async (head) => {
-      turns.splice(0);
-      if (follow) return deleteHead(ended(head), `after-${head.operation.id}`, endedAt);
-      return kind === 'delete' ? ended(head) : nextInQueue(work, ended(head), endedAt, turns);
+    const load = async (sha: string) => withDefaults(await work.store.documents.getContent<AnyDocument>(sha));
+    // A deletion that somebody asked for, or the next request, is recorded in the same write; the sweep timer starts it.
+    await changeHead(work, async (current) => {
+      const { head, turns } = await succession(ended(current), endedAt, load);
+      await reportTurns(work.store, name, current.operation, endedAt, turns);
+      return head;
     });
-    const dropped = follow || kind === 'delete' ? (work.head.queue ?? []) : [];
-    await reportTurns(work, input, [...turns, ...dropped.map(({ requestId }) => ({ requestId, error: gone(name) }))]);
     return done({});
   },
   { evenWhenCancelled: true },

@@ -1,4 +1,5 @@
 import { done, failed, wait } from '#domain/outcome.ts';
+import { firstMachineSource } from '#domain/plan/observed.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { bootDocument, type BootRecord, journalDocument, nodesDocument } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
@@ -35,6 +36,12 @@ export async function holdsState(work: Work, record: BootRecord): Promise<boolea
     documents.get(journalDocument(work.ref.uid)),
   ]);
   return nodes !== undefined || journal !== undefined;
+}
+
+/** Whether the first machine stands, and was made from another document than the plan is: then it is not the wanted one. */
+export async function isOtherMachine(work: Work, plan: ClusterPlan): Promise<boolean> {
+  const source = (await work.store.clusters.item(work.ref.name, 'virtualMachine'))?.outputs['source'];
+  return source !== undefined && source !== firstMachineSource(plan);
 }
 
 export function machineId(plan: ClusterPlan): string | undefined {

@@ -4,6 +4,7 @@ import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
 import { defineActivity } from './define.ts';
+import { bootRecord, holdsState, isOtherMachine } from './first-machine.ts';
 import { managedPreflight } from './managed.ts';
 import { recordEvent } from './progress.ts';
 import { refusedChecks } from './refused.ts';
@@ -45,6 +46,12 @@ defineActivity('runPreflight', async (work, input) => {
   }
   const refused = refusedChecks(report.checks);
   if (refused !== undefined) return failed(refused);
+  if ((await isOtherMachine(work, plan)) && (await holdsState(work, await bootRecord(work))))
+    return failed({
+      code: 'CAP-4204',
+      message: `${plan.controlPlane.machineName} was made from another document and holds the state of the cluster`,
+      where: plan.controlPlane.machineName,
+    });
   await work.store.documents.put(factsDocument(work.ref.uid), JSON.stringify(facts satisfies AzureFacts));
   await savePlan(work, plan);
   for (const notice of spreadNotices(plan))

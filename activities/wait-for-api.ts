@@ -5,7 +5,7 @@ import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { BootRecord } from '#domain/record.ts';
 import type { ActivityInput, ActivityOutcome } from './contract.ts';
 import { defineActivity } from './define.ts';
-import { bootRecord, holdsState, machineId, saveBootRecord } from './first-machine.ts';
+import { bootRecord, holdsState, isOtherMachine, machineId, saveBootRecord } from './first-machine.ts';
 import { recordEvent } from './progress.ts';
 import { planAsBuilt } from './record.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
@@ -19,6 +19,8 @@ import type { Work } from './runtime.ts';
 defineActivity('waitForApi', async (work, input) => {
   const plan = await planAsBuilt(work);
   const record = await bootRecord(work);
+  if ((await isOtherMachine(work, plan)) && !(await holdsState(work, record)))
+    return done({ replace: true }, `${plan.controlPlane.machineName} is made anew: it was made from another document`);
   const { checkReady } = await import('#kubernetes/client/connect.ts');
   const outcome = await withCluster(work, async ({ client }) => {
     const ready = await checkReady(client, plan.network.api.host);

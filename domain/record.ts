@@ -23,6 +23,8 @@ export interface Operation {
   readonly error?: CapstanError;
   /** Set by somebody who wants it to stop. */
   readonly cancel?: 'keep' | 'delete';
+  /** When a sweep first saw that nothing had been heard of it for too long, ISO 8601. */
+  readonly silentAt?: string;
 }
 
 /** A request that was accepted while another operation ran. */

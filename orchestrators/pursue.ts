@@ -12,10 +12,15 @@ export interface PursueInput {
   readonly boundSeconds: number;
   /** Set by `continueAsNew`: milliseconds since the epoch at which the loop began. */
   readonly since?: number;
+  /** Set by `continueAsNew`: milliseconds in which nobody could look, because the app was away. */
+  readonly away?: number;
 }
 
 /** Rounds per execution, so that an instance stays far below 500 history events (about eight a round). */
 const roundsPerExecution = 40;
+
+/** A round that takes so many milliseconds longer than it should: the app was away meanwhile, and that is nobody's fault. */
+const awayAfter = 120_000;
 
 /**
  * Calls one activity until it is done: the one loop behind every long Azure operation and every wait. Between calls a
@@ -26,23 +31,36 @@ export function* pursue(context: OrchestrationContext): Steps<Outcome<object>> {
   if (job === undefined) throw new Error('pursue needs an input');
   const { timeScale } = job.input.ref;
   const since = job.since ?? context.df.currentUtcDateTime.getTime();
-  const deadline = since + boundMilliseconds(job.boundSeconds, timeScale);
+  let away = job.away ?? 0;
   let { state } = job.input;
   let sentence: string | undefined;
   for (let round = 0; round < roundsPerExecution; round++) {
     const input = state === undefined ? job.input : { ...job.input, state };
+    const asked = context.df.currentUtcDateTime.getTime();
     const outcome = (yield context.df.callActivity(job.activity, input)) as Outcome<object>;
     if (outcome.status !== 'wait') return outcome;
     ({ state } = outcome);
     sentence = outcome.sentence ?? sentence;
     const now = context.df.currentUtcDateTime.getTime();
+    away += lateness(asked, now);
+    const deadline = since + away + boundMilliseconds(job.boundSeconds, timeScale);
     if (now >= deadline) return tooLate(job, sentence);
-    const due = instant(Math.min(now + timerMilliseconds(outcome.retryAfter, timeScale), deadline));
-    yield context.df.createTimer(due);
+    const due = Math.min(now + timerMilliseconds(outcome.retryAfter, timeScale), deadline);
+    yield context.df.createTimer(instant(due));
+    away += lateness(due, context.df.currentUtcDateTime.getTime());
   }
-  const next: PursueInput = { ...job, since, input: state === undefined ? job.input : { ...job.input, state } };
+  const next: PursueInput = {
+    ...job,
+    since,
+    ...(away === 0 ? {} : { away }),
+    input: state === undefined ? job.input : { ...job.input, state },
+  };
   context.df.continueAsNew(next);
   return { status: 'cancelled' };
+}
+
+function lateness(expected: number, now: number): number {
+  return now - expected > awayAfter ? now - expected : 0;
 }
 
 function tooLate(job: PursueInput, sentence: string | undefined): Outcome<object> {

@@ -41,7 +41,8 @@ export async function applyCluster(
   const known = (await store.requests.insert(record)) ? undefined : await store.requests.get(requestId);
   if (known !== undefined && known.contentSha !== contentSha)
     return { ...record, outcome: 'refused', error: reused(requestId, known) };
-  if (known !== undefined && known.outcome !== 'pending') {
+  // A queued request that is in no queue was cut off before it came into one.
+  if (known !== undefined && known.outcome !== 'pending' && known.outcome !== 'queued') {
     await startRecorded(dependencies, name);
     return known;
   }
@@ -52,7 +53,7 @@ export async function applyCluster(
       ? await decide(dependencies, record, sealed(inherited.document), onConflict)
       : { ...record, outcome: 'refused' as const, ...(notAllowed === undefined ? {} : { error: notAllowed }) };
   await startRecorded(dependencies, name);
-  await store.requests.put(result);
+  if (result.outcome !== 'queued') await store.requests.put(result);
   return result;
 }
 
@@ -97,6 +98,8 @@ async function decide(
     if (decision.kind === 'queued') return { ...record, outcome: 'queued' };
     await keep(decision.head.uid);
     if (decision.kind === 'queue') {
+      // First, because its turn may come, and be written down, as soon as it is in the queue.
+      await store.requests.put({ ...record, outcome: 'queued' });
       if (row !== undefined && (await store.clusters.replaceHead(decision.head, row.etag)))
         return { ...record, outcome: 'queued' };
       continue;

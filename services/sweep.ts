@@ -1,7 +1,12 @@
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
+import { succession } from '#domain/queue.ts';
 import type { ClusterHead } from '#domain/record.ts';
+import { withDefaults } from '#domain/spec/defaults.ts';
 import { stepDefinition } from '#domain/steps.ts';
 import { boundMilliseconds } from '#domain/time.ts';
+import type { Store } from '#store/store.ts';
+import { reportTurns } from '#store/turns.ts';
 import type { ServiceDependencies } from './dependencies.ts';
 import { startRecorded } from './start.ts';
 
@@ -35,6 +40,18 @@ export async function sweepOperations(dependencies: ServiceDependencies, now: nu
   return { started, ended };
 }
 
+/** Seconds for which an operation that was found silent may still show that it goes on. */
+const secondLookSeconds = 600;
+
+/** Remembers when the silence was seen. Whoever changes the record meanwhile is a sign of life. */
+async function noteSilence(store: Store, head: ClusterHead, now: number): Promise<void> {
+  const row = await store.clusters.head(head.name);
+  if (row === undefined || row.value.operation.id !== head.operation.id || row.value.operation.state === 'finished')
+    return;
+  const operation = { ...row.value.operation, silentAt: new Date(now).toISOString() };
+  await store.clusters.replaceHead({ ...row.value, operation }, row.etag);
+}
+
 async function whyLost(
   { starter, store, config }: ServiceDependencies,
   head: ClusterHead,
@@ -65,6 +82,13 @@ async function whyLost(
   const bounds = running.map((step) => stepDefinition(step.id, head.operation.kind).boundSeconds);
   const bound = boundMilliseconds(Math.max(3600, ...bounds), config.timeScale);
   if (now - touched <= bound) return undefined;
+  // The app itself may have been away all the time: it gets a while to go on before this is called a loss.
+  const seen = Date.parse(head.operation.silentAt ?? '');
+  if (!(seen > touched)) {
+    await noteSilence(store, head, now);
+    return undefined;
+  }
+  if (now - seen < boundMilliseconds(secondLookSeconds, config.timeScale)) return undefined;
   const steps = running.map((step) => step.id).join(', ');
   return {
     code: 'CAP-9003',
@@ -85,7 +109,11 @@ async function endAsFailed({ store }: ServiceDependencies, head: ClusterHead, er
     operation: { ...row.value.operation, state: 'finished', endedAt, error },
     updatedAt: endedAt,
   };
-  if (!(await store.clusters.replaceHead(failed, row.etag))) return false;
+  const load = async (sha: string) => withDefaults(await store.documents.getContent<AnyDocument>(sha));
+  await store.clusters.putOperation(head.name, failed.operation);
+  const next = await succession(failed, endedAt, load);
+  await reportTurns(store, head.name, failed.operation, endedAt, next.turns);
+  if (!(await store.clusters.replaceHead(next.head, row.etag))) return false;
   for (const step of (await store.clusters.rows(head.name))?.steps ?? []) {
     if (step.state === 'running')
       await store.clusters.putStep(head.name, { ...step, state: 'failed', endedAt, error, touchedAt: endedAt });

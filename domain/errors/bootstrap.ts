@@ -38,4 +38,12 @@ export const bootstrapErrors = defineErrors({
       'Correct what the cause names (often the image) and apply again: the run continues from here. Or delete: nothing else will be left.',
     httpStatus: 502,
   },
+  'CAP-4204': {
+    title: 'The first machine was made from another document',
+    cause:
+      'A provision that did not come to its end was applied again with another version, image, size, disk, key or proxy. Its first machine answers already and is never changed.',
+    remedy:
+      'Apply the document as it was; when the cluster is Ready, apply the change: then machines are replaced one after the other. Or delete the cluster and apply this document.',
+    httpStatus: 409,
+  },
 });

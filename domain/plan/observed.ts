@@ -1,3 +1,4 @@
+import { shortHash } from '../names/hash.ts';
 import type { ClusterPlan } from './types.ts';
 
 /**
@@ -10,4 +11,16 @@ export function asBuilt(plan: ClusterPlan, zone: string | undefined): ClusterPla
   if (zone === undefined || zone === '' || plan.controlPlane.zone === undefined || zone === plan.controlPlane.zone)
     return plan;
   return { ...plan, controlPlane: { ...plan.controlPlane, zone } };
+}
+
+/**
+ * What the first machine is made from. A machine is never changed: when another document gives another value, the one
+ * that stands is not the one that is wanted.
+ */
+export function firstMachineSource({ spec, image }: ClusterPlan): string {
+  const { kubernetes, sshKeys, nodes, proxy, trustedCa, network, controlPlane } = spec;
+  const { vmSize, osDisk, etcdDisk } = controlPlane;
+  const { podCidr, serviceCidr } = network;
+  const parts = [image.id, kubernetes, sshKeys, nodes, proxy, trustedCa, podCidr, serviceCidr, vmSize, osDisk, etcdDisk];
+  return shortHash(JSON.stringify(parts), 8);
 }

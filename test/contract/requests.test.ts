@@ -3,7 +3,9 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { stringify } from 'yaml';
 import { readConfig } from '#config/config.ts';
 import type { ClusterHead } from '#domain/record.ts';
+import type { ClusterDocument } from '#domain/spec/types.ts';
 import { applyCluster } from '#services/apply.ts';
+import { deleteClusterByName } from '#services/delete.ts';
 import type { ServiceDependencies } from '#services/dependencies.ts';
 import { PoisonMessage, receiveMessage, rejectedPartition } from '#services/receive.ts';
 import { sweepOperations } from '#services/sweep.ts';
@@ -228,9 +230,44 @@ describe('the sweep', () => {
     await sweepOperations(dependencies, Date.now() + 3_000_000);
     expect((await store.clusters.head('silent'))?.value.operation.state).toBe('started');
     await sweepOperations(dependencies, Date.now() + 8_000_000);
+    // The app may have been away all the time: the operation may go on now.
+    await sweepOperations(dependencies, Date.now() + 8_060_000);
+    expect((await store.clusters.head('silent'))?.value.operation.state).toBe('started');
+    await sweepOperations(dependencies, Date.now() + 8_700_000);
     expect((await store.clusters.head('silent'))?.value).toMatchObject({
       phase: 'Failed',
       operation: { error: { code: 'CAP-9003' } },
+    });
+  });
+
+  it('lets what waits for a lost operation have its turn: the next request, or the deletion', async () => {
+    const { dependencies, statuses } = services();
+    for (const name of ['next', 'unwanted']) {
+      await receiveMessage(dependencies, message(name, `first-${name}`));
+      const { documentSha, operation } = (await store.clusters.head(name))!.value;
+      const document = await store.documents.getContent<ClusterDocument>(documentSha);
+      const changed = { ...document, metadata: { ...document.metadata, tags: { owner: 'somebody' } } };
+      expect(await applyCluster(dependencies, `second-${name}`, changed, 'queue')).toMatchObject({ outcome: 'queued' });
+      // A message that is delivered again before its turn stays where it is.
+      expect(await applyCluster(dependencies, `second-${name}`, changed, 'queue')).toMatchObject({ outcome: 'queued' });
+      expect((await store.clusters.head(name))?.value.queue).toHaveLength(1);
+      statuses.delete(operation.id);
+    }
+    await deleteClusterByName(dependencies, 'delete-unwanted', 'unwanted');
+    await sweepOperations(dependencies, Date.now() + 1000);
+    const next = (await store.clusters.head('next'))?.value;
+    expect(next).toMatchObject({ operation: { kind: 'provision', state: 'recorded', requestId: 'second-next' } });
+    expect(await store.requests.get('second-next')).toMatchObject({
+      outcome: 'accepted',
+      operationId: next?.operation.id,
+    });
+    expect((await store.clusters.head('unwanted'))?.value).toMatchObject({
+      phase: 'Deleting',
+      operation: { kind: 'delete', state: 'recorded' },
+    });
+    expect(await store.requests.get('second-unwanted')).toMatchObject({
+      outcome: 'refused',
+      error: { code: 'CAP-1024' },
     });
   });
 });

@@ -33,9 +33,11 @@ export interface Trace {
   longest: number;
   /** Virtual milliseconds that passed. */
   elapsed: number;
+  /** Milliseconds by which the next timer comes late: the app is away when it is due. */
+  late: number;
 }
 
-export type FakeActivity = (name: string, input: Record<string, unknown>) => Outcome<object>;
+export type FakeActivity = (name: string, input: Record<string, unknown>, trace?: Trace) => Outcome<object>;
 
 export const testRef: ClusterRef = { name: 'demo', uid: 'u', generation: 1, operationId: 'demo-u-1', timeScale: 1 };
 
@@ -45,7 +47,7 @@ export function runOrchestration(
   input: object,
   activity: FakeActivity,
 ): { readonly result: unknown; readonly trace: Trace } {
-  const trace: Trace = { calls: [], longest: 0, elapsed: 0 };
+  const trace: Trace = { calls: [], longest: 0, elapsed: 0, late: 0 };
   const start = 1_750_000_000_000;
   const result = execute(name, input, start, trace, activity);
   trace.elapsed = result.at - start;
@@ -126,12 +128,15 @@ function settle(task: Pending, now: number, trace: Trace, activity: FakeActivity
       trace.calls.push(
         `${task.name}${['reportStep', 'ensureResource'].includes(task.name) ? `(${String(input['step'])})` : ''}${typeof detail === 'string' || typeof detail === 'number' ? `:${detail}` : ''}`,
       );
-      return { value: jsonObject(activity(task.name, input)), at: now + 100 };
+      return { value: jsonObject(activity(task.name, input, trace)), at: now + 100 };
     }
     case 'child':
       return execute(task.name, task.input, now, trace, activity);
-    case 'timer':
-      return { value: undefined, at: Math.max(now, task.due) };
+    case 'timer': {
+      const { late } = trace;
+      trace.late = 0;
+      return { value: undefined, at: Math.max(now, task.due) + late };
+    }
     case 'all': {
       const finished = task.tasks.map((inner) => settle(inner, now, trace, activity));
       return { value: finished.map((inner) => inner.value), at: Math.max(now, ...finished.map((inner) => inner.at)) };

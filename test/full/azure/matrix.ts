@@ -7,7 +7,7 @@ import { appPrincipal, type ArmCall, callsOf } from './cells.ts';
 import { type DataCall, dataCallsOf } from './data-cells.ts';
 
 /** What the sets of the matrix share: the sample provision, and what must hold after every run of it. */
-const subscription = '22222222-2222-4222-8222-222222222222';
+export const subscription = '22222222-2222-4222-8222-222222222222';
 
 /** Name of the cluster and of its group: every run has an Azure of its own. */
 export const cluster = 'sample';
@@ -105,7 +105,7 @@ export async function record(virtual: VirtualProcess, seed: string): Promise<Rec
 }
 
 /** A world with the cluster's group in it, and what stood in it before the cluster. */
-async function prepare(
+export async function prepare(
   virtual: VirtualProcess,
   seed: string,
 ): Promise<{ readonly world: VirtualWorld; readonly before: readonly string[] }> {
@@ -186,12 +186,13 @@ export async function troubleWith(world: VirtualWorld, recording: Recording, inj
 }
 
 /** A resource that was made a second time without having been deleted in between. */
-function createdTwice(requests: readonly RequestLogEntry[]): string | undefined {
+export function createdTwice(requests: readonly RequestLogEntry[]): string | undefined {
   const made = new Set<string>();
   for (const { service, method, path, status } of requests) {
     const key = path.toLowerCase();
     if (service !== 'arm' || status >= 300) continue;
-    if (method === 'DELETE') made.delete(key);
+    // What stands in it goes with it.
+    if (method === 'DELETE') for (const id of made) if (`${id}/`.startsWith(`${key}/`)) made.delete(id);
     if (method !== 'PUT' || status !== 201) continue;
     if (made.has(key)) return path;
     made.add(key);

@@ -30,6 +30,10 @@ export interface VirtualHost {
   onActivity(around: AroundActivity): void;
   /** The engine stops at once and a new one goes on from what was recorded, as after a crash of the process. */
   crash(): void;
+  /** The engine stops at once and stays away until `comeBack`. */
+  goAway(): void;
+  comeBack(): void;
+  readonly isAway: boolean;
   stop(): void;
 }
 
@@ -99,6 +103,7 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
     return engine;
   };
   let engine = open();
+  let isAway = false;
   return {
     get engine() {
       return engine;
@@ -114,6 +119,17 @@ export async function startHost(onLine: (record: LogRecord) => void): Promise<Vi
     },
     crash() {
       engine.stop();
+      engine = open();
+    },
+    get isAway() {
+      return isAway;
+    },
+    goAway() {
+      engine.stop();
+      isAway = true;
+    },
+    comeBack() {
+      isAway = false;
       engine = open();
     },
     stop() {

@@ -93,7 +93,9 @@ function worldOf({ simulator, host, dependencies, lines, data }: Parts): Virtual
   const { store } = dependencies;
   let requests = 0;
   const headOf = async (name: string): Promise<ClusterHead | undefined> => (await store.clusters.head(name))?.value;
-  const sweeps = setInterval(() => void sweepOperations(dependencies, Date.now()), 60_000);
+  const sweeps = setInterval(() => {
+    if (!host.isAway) void sweepOperations(dependencies, Date.now());
+  }, 60_000);
   const until: VirtualWorld['until'] = async (holds, what, seconds = 12 * 3600) => passUntil(holds, seconds, what);
   const credential = createCredential({ environment: 'public', managedIdentityClientId: seededClientId });
   const ask = async (method: string, url: string, body?: object): Promise<string> => {

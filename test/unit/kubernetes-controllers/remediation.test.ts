@@ -101,6 +101,17 @@ test('more unhealthy machines than the bound are left alone, and the check says 
   expect(list('Machine').map((machine) => machine.metadata.name)).toEqual(expect.arrayContaining(workers));
 });
 
+test('a worker whose Node somebody deleted is replaced at once', async () => {
+  const { client, get, list, dump } = await adopted();
+  workerPool('pool', '1', 1).forEach((document) => client().create(document));
+  await until('a worker', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
+  client().create(healthCheck('pool', { 'cluster.x-k8s.io/deployment-name': 'pool' }, 1));
+  const { name } = list('Machine').find((machine) => machine.metadata.name.startsWith('pool'))!.metadata;
+  client().delete({ apiVersion: 'v1', kind: 'Node', name });
+  await until('another machine', () => get('Machine', name) === undefined, dump);
+  await until('ready again', () => get('MachineDeployment', 'pool')?.['status']?.readyReplicas === 1, dump);
+});
+
 test('an image that cannot be pulled is named, and the Deployment times out progressing', async () => {
   world = await startWorld({ timeScale: 2000 });
   await world.install(['cloud-provider-azure', 'calico']);

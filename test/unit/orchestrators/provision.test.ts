@@ -268,6 +268,17 @@ describe('the waiting loop', () => {
     expect(trace.elapsed).toBeLessThan(3_700_000);
   });
 
+  it('does not count the time in which the app was away', () => {
+    let calls = 0;
+    const { result, trace } = runOrchestration('pursue', job, (_name, _input, seen) => {
+      calls++;
+      if (seen !== undefined && (calls === 10 || calls === 90)) seen.late = 3_000_000;
+      return calls === 250 ? done({}) : wait(10);
+    });
+    expect(result).toMatchObject({ status: 'done' });
+    expect(trace.elapsed).toBeGreaterThan(8_000_000);
+  });
+
   it('runs faster with a time scale, but never gives up sooner than a machine can work', () => {
     const fast = { ...job, input: { ...job.input, ref: { ...testRef, timeScale: 300 } }, boundSeconds: 600 };
     const { trace } = runOrchestration('pursue', fast, () => wait(30));

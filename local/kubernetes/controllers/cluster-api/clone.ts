@@ -40,7 +40,7 @@ export function createMachine(kube: Kube, wanted: NewMachine): MachineObject {
   }
   const labels = { ...wanted.labels, [LABEL.cluster]: wanted.cluster.metadata.name };
   const { name } = wanted;
-  kube.create({
+  const infrastructure = kube.create({
     ...AZURE_MACHINE,
     metadata: {
       name,
@@ -56,34 +56,42 @@ export function createMachine(kube: Kube, wanted: NewMachine): MachineObject {
     },
     spec: template.spec?.template.spec ?? {},
   });
-  kube.create({
-    ...KUBEADM_CONFIG,
-    metadata: {
-      name,
-      namespace,
-      labels,
-      annotations: wanted.bootstrapAnnotations,
-      ownerReferences: [ownerReference(wanted.owner, false)],
-    },
-    spec: { ...wanted.bootstrap },
-  });
   const reference = (apiVersion: string, kind: string): Json => ({ apiGroup: apiVersion.split('/')[0], kind, name });
-  return kube.create<MachineObject>({
-    apiVersion: MACHINE.apiVersion,
-    kind: MACHINE.kind,
-    metadata: {
-      name,
-      namespace,
-      labels,
-      annotations: wanted.annotations,
-      ownerReferences: [ownerReference(wanted.owner, true)],
-    },
-    spec: {
-      clusterName: wanted.cluster.metadata.name,
-      ...(wanted.version === undefined ? {} : { version: wanted.version }),
-      ...(wanted.failureDomain === undefined ? {} : { failureDomain: wanted.failureDomain }),
-      bootstrap: { configRef: reference(KUBEADM_CONFIG.apiVersion, KUBEADM_CONFIG.kind) as never },
-      infrastructureRef: reference(AZURE_MACHINE.apiVersion, AZURE_MACHINE.kind) as never,
-    },
-  });
+  const made: KubeObject[] = [infrastructure];
+  try {
+    const bootstrap = kube.create({
+      ...KUBEADM_CONFIG,
+      metadata: {
+        name,
+        namespace,
+        labels,
+        annotations: wanted.bootstrapAnnotations,
+        ownerReferences: [ownerReference(wanted.owner, false)],
+      },
+      spec: { ...wanted.bootstrap },
+    });
+    made.push(bootstrap);
+    return kube.create<MachineObject>({
+      apiVersion: MACHINE.apiVersion,
+      kind: MACHINE.kind,
+      metadata: {
+        name,
+        namespace,
+        labels,
+        annotations: wanted.annotations,
+        ownerReferences: [ownerReference(wanted.owner, true)],
+      },
+      spec: {
+        clusterName: wanted.cluster.metadata.name,
+        ...(wanted.version === undefined ? {} : { version: wanted.version }),
+        ...(wanted.failureDomain === undefined ? {} : { failureDomain: wanted.failureDomain }),
+        bootstrap: { configRef: reference(KUBEADM_CONFIG.apiVersion, KUBEADM_CONFIG.kind) as never },
+        infrastructureRef: reference(AZURE_MACHINE.apiVersion, AZURE_MACHINE.kind) as never,
+      },
+    });
+  } catch (error) {
+    // What was cloned for a Machine that could not be made goes again (cluster-api, cleanupFromGeneration).
+    made.forEach((object) => kube.remove(object));
+    throw error;
+  }
 }

@@ -57,6 +57,8 @@ function secondsLeft(
   const since = (time: string): number => ((clock.now() - Date.parse(time)) / 1000) * clock.timeScale;
   // A machine that its provider has given up on never becomes healthy.
   if (machine.status?.phase === 'Failed') return 0;
+  // A Node that was there and is gone counts at once: its kubelet registers only when it starts.
+  if (node === undefined && machine.status?.nodeRef !== undefined) return 0;
   const startup = check.spec?.checks?.nodeStartupTimeoutSeconds ?? 0;
   if (node === undefined && startup > 0 && machine.status?.nodeRef === undefined)
     return Math.max(0, startup - since(machine.metadata.creationTimestamp ?? new Date(clock.now()).toISOString()));
