@@ -3,7 +3,7 @@ import { planManagedCluster } from '#domain/managed/plan.ts';
 import type { ManagedDocument, ManagedPlan } from '#domain/managed/types.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
 import type { RunShape } from '#domain/plan/shape.ts';
-import { nodesDocument } from '#domain/record.ts';
+import { type NodeRecord, nodesDocument } from '#domain/record.ts';
 import { withDefaults } from '#domain/spec/defaults.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
 import type { AddOnSpec } from '#domain/spec/types.ts';
@@ -111,8 +111,14 @@ export async function ensureManagedAddOn(
   return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 }
 
-/** Best effort: the pools are made when this runs, and a failed look changes nothing. */
-defineActivity('observeNodePools', async (work) => {
+/** Azure seconds between two looks at nodes that are not ready yet, and how many looks there are: ten minutes in all. */
+const nodeLook = { seconds: 10, times: 60 } as const;
+
+/**
+ * Waits for the nodes of the pools, which AKS calls made before all of them are ready. A cluster is made without them, too:
+ * when they take too long, or the API server cannot be asked, the sentence says so.
+ */
+defineActivity('observeNodePools', async (work, input) => {
   const plan = await work.managedPlan();
   const items = await work.store.clusters.items(work.ref.name);
   const pools = items.filter(({ kind, state }) => kind === 'agentPool' && state === 'created');
@@ -120,14 +126,29 @@ defineActivity('observeNodePools', async (work) => {
   const sentence = `${count} nodes in ${pools.length} ${pools.length === 1 ? 'pool' : 'pools'}`;
   if (!isReachable(plan)) return done({}, sentence);
   const { readManagedNodes } = await import('#kubernetes/scale/managed-nodes.ts');
+  let nodes: readonly NodeRecord[];
   try {
-    const nodes = await withManagedCluster(work, plan, readManagedNodes);
-    await work.store.documents.put(nodesDocument(work.ref.uid), JSON.stringify(nodes));
-    return done({}, sentence);
+    nodes = await withManagedCluster(work, plan, readManagedNodes);
   } catch (error) {
-    return done(
-      {},
-      `${sentence} · the API server was not asked: ${error instanceof Error ? error.message.slice(0, 120) : ''}`,
-    );
+    const message = error instanceof Error ? error.message.slice(0, 120) : '';
+    return done({}, `${sentence} · the API server was not asked: ${message}`);
   }
+  await work.store.documents.put(nodesDocument(work.ref.uid), JSON.stringify(nodes));
+  const ready = nodes.filter((node) => node.ready).length;
+  // The autoscaler may take a node away at any time: of its pools those count that are there.
+  const scaled = new Set(
+    plan.managed.pools.filter(({ autoscaling }) => autoscaling !== undefined).map(({ name }) => name),
+  );
+  const fixed = plan.managed.pools.reduce((sum, { name, replicas }) => sum + (scaled.has(name) ? 0 : replicas), 0);
+  const listed = nodes.filter(({ pool }) => pool === undefined || !scaled.has(pool)).length;
+  const total = nodes.length - listed + Math.max(fixed, listed);
+  if (ready === total) return done({}, sentence);
+  const looks = Number(input.state?.['looks'] ?? 0) + 1;
+  const told = `${sentence} · ${ready} of ${total} ready`;
+  if (looks >= nodeLook.times) return done({}, told);
+  return wait(nodeLook.seconds, {
+    state: { looks },
+    sentence: told,
+    progress: { done: ready, total, unit: 'nodes' },
+  });
 });

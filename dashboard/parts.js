@@ -14,14 +14,21 @@ function runTime({ operation }, now) {
   return end - Date.parse(operation.startedAt);
 }
 
+/** How many nodes are asked for; AKS runs the control plane of its clusters itself. */
+function wantedNodes({ controlPlane, workerPools, nodePools }) {
+  const sum = (workerPools ?? nodePools ?? []).reduce((total, pool) => total + pool.replicas, 0);
+  return controlPlane === undefined
+    ? `${sum} in AKS node pools`
+    : `${controlPlane.replicas} control plane + ${sum} workers`;
+}
+
 function factList(document, now) {
   const { spec, status } = document;
   const time = runTime(status, now);
-  const workers = spec.workerPools.reduce((sum, pool) => sum + pool.replicas, 0);
   const about = status.operation.endsAbout;
   return [
     ['Version', status.versions.kubernetes],
-    ['Nodes', `${spec.controlPlane.replicas} control plane + ${workers} workers`],
+    ['Nodes', wantedNodes(spec)],
     ['Location', spec.azure.location],
     ['Resource group', spec.azure.resourceGroup],
     [status.operation.kind, time === undefined ? 'recorded' : duration(time)],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { CapstanError } from '#domain/errors/error.ts';
 import { parseClusterText } from '#domain/spec/parse.ts';
 import { readText } from '#domain/spec/text.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import { StartProblem } from './ports.ts';
 
 /** Largest queue message of Azure Storage, in bytes of the plain text. */
@@ -12,7 +12,7 @@ const maxMessageBytes = 65_536;
 /** A cluster document read from a file and checked, before anything starts. */
 export interface ClusterFile {
   readonly file: string;
-  readonly document: ClusterDocument;
+  readonly document: AnyDocument;
   /** The document as it was written: defaults are the app's business. */
   readonly value: unknown;
 }
@@ -33,10 +33,6 @@ export function readClusterFile(file: string): ClusterFile {
   const parsed = parseClusterText(text);
   if ('error' in parsed) throw new StartProblem(problemText(file, parsed.error));
   const { document } = parsed;
-  if (document.kind !== 'Cluster')
-    throw new StartProblem(
-      `${file} is an AKS cluster, and npm start follows the birth of a self-managed one. Start it without --file, then send the file: curl -X PUT --data-binary @${file} http://127.0.0.1:7071/api/clusters/${document.metadata.name}`,
-    );
   const read = readText(text);
   return { file, document, value: 'value' in read ? read.value : document };
 }

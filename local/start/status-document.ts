@@ -1,7 +1,7 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { Progress } from '#domain/outcome.ts';
 import type { NodeRecord, OperationKind, Phase, RequestRecord, StepState } from '#domain/record.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 
 /** One step of the status document. */
 export interface StepView {
@@ -40,8 +40,8 @@ export interface OperationView {
 
 /** What `GET /api/clusters/{name}` answers (experience.md, The status document). */
 export interface StatusDocument {
-  readonly metadata: ClusterDocument['metadata'] & { readonly uid: string; readonly createdAt: string };
-  readonly spec: ClusterDocument['spec'];
+  readonly metadata: AnyDocument['metadata'] & { readonly uid: string; readonly createdAt: string };
+  readonly spec: AnyDocument['spec'];
   readonly status: {
     readonly phase: Phase;
     readonly generation: number;

@@ -1,8 +1,9 @@
-import type { ClusterSpec } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import type { Doors } from './api.ts';
 import type { Trouble } from './args.ts';
 import type { Stack } from './running.ts';
 import type { StatusDocument } from './status-document.ts';
+import { wantedPools } from './view/facts.ts';
 import { count } from './view/text.ts';
 
 /** Brings the trouble of `--break` about and tells how it is met. */
@@ -21,9 +22,9 @@ interface Order {
 }
 
 /** Orders for the simulator's door `POST /_simulator/faults`, aimed at what this cluster asks for. */
-export function orderFor(trouble: Exclude<Trouble, 'kill'>, spec: ClusterSpec): Order {
+export function orderFor(trouble: Exclude<Trouble, 'kill'>, spec: AnyDocument['spec']): Order {
   const { location } = spec.azure;
-  const [pool] = spec.workerPools;
+  const [pool] = wantedPools(spec);
   if (trouble === 'quota') {
     return {
       faults: [{ quota: { location, family: 'cores', limit: 10 } }],
@@ -32,7 +33,7 @@ export function orderFor(trouble: Exclude<Trouble, 'kill'>, spec: ClusterSpec): 
   }
   if (trouble === 'zone') {
     const zone = pool?.zones?.at(-1) ?? '3';
-    const name = pool?.vmSize ?? spec.controlPlane.vmSize;
+    const name = pool?.vmSize ?? ('controlPlane' in spec ? spec.controlPlane.vmSize : 'Standard_D2s_v5');
     return {
       faults: [{ sku: { name, location, zones: [zone] } }],
       sentence: `break zone: ${name} is not offered in zone ${zone} of ${location}`,
@@ -77,7 +78,7 @@ const everywhere: Readonly<Record<'keys' | 'throttle', Order>> = {
 /** @param trouble undefined: orders of an earlier start are taken back */
 export function createTroublemaker(
   trouble: Trouble | undefined,
-  spec: ClusterSpec,
+  spec: AnyDocument['spec'],
   doors: Doors,
   stack: Stack,
 ): Troublemaker {

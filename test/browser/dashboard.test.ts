@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { at, documentAt, failedDocument, t0 } from '../unit/start/documents.ts';
+import { at, documentAt, failedDocument, managedDocument, t0 } from '../unit/start/documents.ts';
 import { type FakeApi, startFakeApi } from './fake-api.ts';
 
 const executablePath = process.env['CAPSTAN_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -122,6 +122,15 @@ describe.skipIf(!present)('the dashboard', () => {
     await page.getByRole('heading', { name: 'demo Provisioning' }).waitFor();
     expect(new Set(api.keysSeen)).toEqual(new Set(['right']));
     expect(await page.evaluate('localStorage.length')).toBe(0);
+  });
+
+  it('shows an AKS cluster, whose control plane is not its own', async () => {
+    api.document = managedDocument();
+    await open({}, 40);
+    await page.getByRole('heading', { name: 'aks Ready' }).waitFor();
+    expect(await page.locator('#facts').textContent()).toContain('5 in AKS node pools');
+    expect(await page.locator('.zone h4').allTextContents()).toHaveLength(2);
+    expect(complaints).toEqual([]);
   });
 
   it('filters by tag and says what is wrong with a filter', async () => {

@@ -26,6 +26,10 @@ async function apply(document: object): Promise<ClusterStatus> {
   expect(answer.status, answer.text).toBe(202);
   const seen = await stack.settled('aks');
   expect(seen.status.phase, story(seen)).toBe('Ready');
+  expect(
+    seen.status.nodes.filter((node) => !node.ready),
+    'Ready is said when the nodes are',
+  ).toEqual([]);
   return seen;
 }
 

@@ -1,6 +1,7 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import { errorRegistry } from '#domain/errors/registry.ts';
 import { ownedTag } from '#domain/names/tags.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import type { AzureResource, PoolView, StatusDocument, StepView } from '../status-document.ts';
 import { clean, count } from './text.ts';
 
@@ -11,9 +12,19 @@ export function stepTime(step: StepView, now: number): number | undefined {
   return Math.max(0, end - Date.parse(step.startedAt));
 }
 
+/** Machines of the control plane that are asked for; undefined where AKS runs it. */
+export function wantedControlPlane(spec: AnyDocument['spec']): number | undefined {
+  return 'controlPlane' in spec ? spec.controlPlane.replicas : undefined;
+}
+
+/** The pools of workers, by the name their kind of cluster has for them. */
+export function wantedPools(spec: AnyDocument['spec']) {
+  return 'workerPools' in spec ? spec.workerPools : spec.nodePools;
+}
+
 /** Title as the terminal shows it: the scale-out names its goal. */
-export function stepTitle(step: StepView, document: StatusDocument): string {
-  return step.id === 'controlPlaneScale' ? `Control plane ×${document.spec.controlPlane.replicas}` : step.title;
+export function stepTitle(step: StepView, { spec }: StatusDocument): string {
+  return step.id === 'controlPlaneScale' ? `Control plane ×${wantedControlPlane(spec) ?? ''}` : step.title;
 }
 
 /** Milliseconds of the operation so far, or in all. */
@@ -28,15 +39,19 @@ export function finished({ status }: StatusDocument): boolean {
   return status.operation.state === 'finished';
 }
 
-/** `demo · westeurope · v1.33.4 · 3 control plane + 5 workers · zones 1 2 3`. */
+/** `demo · westeurope · v1.33.4 · 3 control plane + 5 workers · zones 1 2 3`; `AKS · 5 nodes` where Azure runs the control plane. */
 export function clusterLine({ metadata, spec }: StatusDocument | Pick<StatusDocument, 'metadata' | 'spec'>): string {
-  const workers = spec.workerPools.reduce((sum, pool) => sum + pool.replicas, 0);
-  const zones = [...new Set(spec.workerPools.flatMap((pool) => pool.zones ?? []))].sort();
+  const pools = wantedPools(spec);
+  const workers = pools.reduce((sum, pool) => sum + pool.replicas, 0);
+  const zones = [...new Set(pools.flatMap((pool) => pool.zones ?? []))].sort();
+  const controlPlane = wantedControlPlane(spec);
   return [
     metadata.name,
     spec.azure.location,
     spec.kubernetes.version,
-    `${spec.controlPlane.replicas} control plane + ${count(workers, 'worker')}`,
+    controlPlane === undefined
+      ? `AKS · ${count(workers, 'node')}`
+      : `${controlPlane} control plane + ${count(workers, 'worker')}`,
     ...(zones.length === 0 ? [] : [`${zones.length === 1 ? 'zone' : 'zones'} ${zones.join(' ')}`]),
   ].join(' · ');
 }
@@ -125,7 +140,7 @@ function kindWords(type: string): string {
 
 function singular(words: string): string {
   if (words.endsWith('ies')) return `${words.slice(0, -3)}y`;
-  if (/(ss|s|x|ch)es$/.test(words) && !/(se|ce)s$/.test(words)) return words.slice(0, -2);
+  if (/(ss|x|ch|sh)es$/.test(words)) return words.slice(0, -2);
   return words.endsWith('s') ? words.slice(0, -1) : words;
 }
 

@@ -1,5 +1,14 @@
 import type { AzureResource, StatusDocument } from '../status-document.ts';
-import { byKind, controlPlaneZones, elapsed, longestWay, poolZones, resourcesOf, stepTitle } from './facts.ts';
+import {
+  byKind,
+  controlPlaneZones,
+  elapsed,
+  longestWay,
+  poolZones,
+  resourcesOf,
+  stepTitle,
+  wantedControlPlane,
+} from './facts.ts';
 import { fact } from './failure.ts';
 import { zoneSquares } from './steps.ts';
 import { clockTime, columns, count, duration, type Paint, spread } from './text.ts';
@@ -49,13 +58,18 @@ export function summaryLines(document: StatusDocument, options: SummaryOptions):
 function nodeLines(document: StatusDocument, paint: Paint): readonly string[] {
   const { nodes, pools } = document.status;
   const controlPlane = nodes.filter((node) => node.role === 'control-plane');
+  const wanted = wantedControlPlane(document.spec);
   const rows = [
-    {
-      name: 'control plane',
-      zones: controlPlaneZones(document),
-      ready: controlPlane.filter((node) => node.ready).length,
-      wanted: document.spec.controlPlane.replicas,
-    },
+    ...(wanted === undefined
+      ? []
+      : [
+          {
+            name: 'control plane',
+            zones: controlPlaneZones(document),
+            ready: controlPlane.filter((node) => node.ready).length,
+            wanted,
+          },
+        ]),
     ...pools.map((pool) => ({ name: pool.name, zones: poolZones(pool), ready: pool.ready, wanted: pool.replicas })),
   ];
   const nameWidth = Math.max(...rows.map((row) => columns(row.name)));

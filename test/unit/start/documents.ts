@@ -11,6 +11,9 @@ const parsed = parseClusterText(readFileSync(samplePath, 'utf8'));
 if ('error' in parsed || parsed.document.kind !== 'Cluster') throw new Error('samples/cluster.yaml is not valid');
 const sample = parsed.document;
 
+const managed = parseClusterText(readFileSync(path.resolve(samplePath, '../aks.yaml'), 'utf8'));
+if ('error' in managed) throw new Error('samples/aks.yaml is not valid');
+
 export const t0 = Date.parse('2026-03-01T10:00:00.000Z');
 
 /** ISO time this many seconds after the start of the run. */
@@ -128,6 +131,24 @@ export function documentAt(seconds: number, patch: Partial<StatusDocument['statu
       endpoints: { api: 'https://demo-1234abcd.westeurope.cloudapp.azure.com:6443' },
       versions: { kubernetes: 'v1.33.4' },
       ...patch,
+    },
+  };
+}
+
+/** The status document of the AKS sample once it is Ready. */
+export function managedDocument(): StatusDocument {
+  if ('error' in managed) throw new Error('samples/aks.yaml is not valid');
+  const { document } = managed;
+  const { status, metadata } = documentAt(34);
+  const pool = { name: 'system', vmSize: 'Standard_D2s_v5', replicas: 2, ready: 2 };
+  return {
+    metadata: { ...metadata, ...document.metadata },
+    spec: document.spec,
+    status: {
+      ...status,
+      steps: status.steps.filter(({ id }) => ['preflight', 'network', 'finish'].includes(id)),
+      nodes: [],
+      pools: [{ ...pool, zones: ['1', '2'].map((zone) => ({ zone, replicas: 1, ready: 1 })) }],
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Model } from '#local/start/view/model.ts';
 import { createPlainView } from '#local/start/view/plain.ts';
 import { summaryLines } from '#local/start/view/summary.ts';
 import { columns, createPaint, duration, fit, spread } from '#local/start/view/text.ts';
-import { documentAt, failedDocument, inventory, t0 } from './documents.ts';
+import { documentAt, failedDocument, inventory, managedDocument, t0 } from './documents.ts';
 
 const plain = createPaint(false);
 
@@ -244,6 +244,21 @@ describe('the summary', () => {
                     kubectl --kubeconfig demo.kubeconfig get nodes
         dashboard   http://127.0.0.1:7071/dashboard"
     `);
+  });
+
+  it('has no control plane where AKS runs it, in the picture and in the end', () => {
+    const document = managedDocument();
+    const options = { app: 'http://a', scale: 30, expectedSeconds: undefined, width: 110, paint: plain };
+    const address = {
+      id: '/mc/ip',
+      type: 'Microsoft.Network/publicIPAddresses',
+      tags: { 'sigs.k8s.io_cluster-api-provider-azure_cluster_aks': 'owned' },
+    };
+    const text = summaryLines(document, { ...options, resources: [address] }).join('\n');
+    expect(text).toContain('nodes       system  zone 1 ▪  zone 2 ▪   2 of 2 ready');
+    expect(text).toContain('1 resource: 1 public IP address\n');
+    expect(text).not.toContain('control plane');
+    expect(frame(34, { patch: { document } }).join('\n')).toContain('aks · westeurope · v1.33.4 · AKS · 5 nodes');
   });
 
   it('finds the way that decided how long it took', () => {
