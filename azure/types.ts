@@ -191,6 +191,8 @@ export interface ObservedResource {
   readonly tags: Readonly<Record<string, string>>;
   /** Of a virtual machine: user-assigned identities, in Azure's letter case. */
   readonly identityIds?: readonly string[];
+  /** Parts and tags that CAPZ looks for and does not find; absent: nothing. */
+  readonly lacks?: readonly string[];
 }
 
 /** What could be read of Azure, and what stands in the way of a plan. */

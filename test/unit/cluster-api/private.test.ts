@@ -95,7 +95,7 @@ describe('a private API server', () => {
     });
     expect([balancer?.outboundRules, balancer?.tags?.['sigs.k8s.io_cluster-api-provider-azure_role']]).toEqual([
       undefined,
-      'apiserver-internal',
+      'apiserver',
     ]);
     const network = virtualNetworkSpec(spec('virtualNetwork'), undefined);
     expect(network?.subnets?.map(({ natGateway }) => natGateway?.id?.split('/').at(-1))).toEqual([
