@@ -128,13 +128,13 @@ export async function startFakeAzure(timeScale: number): Promise<FakeAzure> {
     if (key.endsWith('/skus')) {
       return answer(response, 200, {
         value: [
-          {
+          ...['Standard_D2s_v5', 'Standard_D4s_v5'].map((name) => ({
             resourceType: 'virtualMachines',
-            name: 'Standard_D2s_v5',
+            name,
             locationInfo: [{ location: 'westeurope', zones: fake.zones }],
             capabilities: [{ name: 'AcceleratedNetworkingEnabled', value: 'True' }],
             restrictions: [],
-          },
+          })),
           {
             resourceType: 'availabilitySets',
             name: 'Aligned',
