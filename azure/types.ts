@@ -205,6 +205,8 @@ export interface Survey<Facts = AzureFacts> {
 
 /** The container of a relay. Missing blobs are undefined; anything else that goes wrong rejects with Azure's `code`. */
 export interface RelayBlobs {
+  /** Names of the blobs that begin so. */
+  list(prefix: string): Promise<readonly string[]>;
   put(name: string, text: string): Promise<void>;
   get(name: string): Promise<string | undefined>;
   delete(name: string): Promise<void>;
