@@ -67,6 +67,8 @@ function forCluster(component: BundledComponent, plan: ClusterPlan): Component {
       CLUSTER_NAME: plan.name,
       POD_CIDR: plan.network.podCidr,
       AZURE_SUBSCRIPTION_ID: plan.azure.subscriptionId,
+      // With this gate CAPZ would give an adopted public API server a second, internal load balancer.
+      EXP_APISERVER_ILB: 'false',
     },
     ...(title === undefined ? {} : { title }),
     ...(provider === undefined ? {} : { provider }),

@@ -24,7 +24,7 @@ export async function withCluster<Value>(work: Work, run: (session: ClusterSessi
   }
 }
 
-/** Over HTTPS, or through the first machine's relay where the API server has no public address. */
+/** Over HTTPS, or through the relay of the control-plane machines where the API server has no public address. */
 async function open(work: Work, keys: ClusterKeys): Promise<KubernetesClient> {
   const { connect, connectThroughRelay } = await import('#kubernetes/client/connect.ts');
   const plan = await work.plan();

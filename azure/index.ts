@@ -6,7 +6,7 @@ import { surveyManaged } from './managed/facts.ts';
 import { preflightManaged } from './managed/preflight.ts';
 import { applyTags } from './inventory/tags.ts';
 import { kinds } from './kinds.ts';
-import { observeGroup } from './observe/observe.ts';
+import { observeGroup, observeOthers } from './observe/observe.ts';
 import { instanceView, serialConsole } from './machine/machine.ts';
 import { preflight } from './preflight/preflight.ts';
 import { createSecrets } from './secrets/secrets.ts';
@@ -45,10 +45,11 @@ export function createAzure(settings: AzureSettings): Azure {
     findOwned: (plan) => findOwned(connection, plan),
     applyTags: (plan, change, most) => applyTags(connection, plan, change, most),
     observe: (plan, resources) =>
-      connection.withReads(plan.azure.subscriptionId, resources.length + 1, async () => {
+      connection.withReads(plan.azure.subscriptionId, resources.length + 2, async () => {
         const group = observeGroup(connection, plan);
+        const others = observeOthers(connection, plan);
         const rest = resources.map((resource) => kinds[resource.kind].observe(connection, plan, resource));
-        return Promise.all([group, ...rest]);
+        return [...(await Promise.all([group, ...rest])), ...(await others)];
       }),
     serialConsole: (vmId) => serialConsole(connection, vmId),
     instanceView: (vmId) => instanceView(connection, vmId),

@@ -191,6 +191,8 @@ export interface ObservedResource {
   readonly tags: Readonly<Record<string, string>>;
   /** Of a virtual machine: user-assigned identities, in Azure's letter case. */
   readonly identityIds?: readonly string[];
+  /** Parts and tags that CAPZ looks for and does not find; absent: nothing. */
+  readonly lacks?: readonly string[];
 }
 
 /** What could be read of Azure, and what stands in the way of a plan. */
@@ -203,6 +205,8 @@ export interface Survey<Facts = AzureFacts> {
 
 /** The container of a relay. Missing blobs are undefined; anything else that goes wrong rejects with Azure's `code`. */
 export interface RelayBlobs {
+  /** Names of the blobs that begin so. */
+  list(prefix: string): Promise<readonly string[]>;
   put(name: string, text: string): Promise<void>;
   get(name: string): Promise<string | undefined>;
   delete(name: string): Promise<void>;

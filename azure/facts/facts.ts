@@ -77,6 +77,7 @@ export function survey(
       tenantId,
       resourceGroupLocation: group,
       regionZones: skus.zones,
+      ...(skus.faultDomains === undefined ? {} : { faultDomains: skus.faultDomains }),
       vmSizes: sizesOf(
         [document.spec.controlPlane.vmSize, ...document.spec.workerPools.map((pool) => pool.vmSize)],
         skus,

@@ -10,11 +10,17 @@ type SizeFacts = AzureFacts['vmSizes'][string];
 /** VM sizes of a region, by name in lower case, and the zones that any of them has. */
 export interface SkuCatalogue {
   readonly zones: readonly string[];
+  /** Most fault domains that an availability set of managed disks can have here; undefined: Azure does not say. */
+  readonly faultDomains: number | undefined;
   readonly sizes: ReadonlyMap<string, SizeFacts>;
 }
 
 function capability(sku: ResourceSku, name: string): number {
   return Number(sku.capabilities?.find((entry) => entry.name === name)?.value ?? 0);
+}
+
+function hasCapability(sku: ResourceSku, name: string): boolean {
+  return sku.capabilities?.find((entry) => entry.name === name)?.value?.toLowerCase() === 'true';
 }
 
 function sameLocation(a: string | undefined, b: string): boolean {
@@ -47,11 +53,14 @@ export function skuCatalogue(skus: readonly ResourceSku[], location: string): Sk
       family: sku.family ?? '',
       cores: capability(sku, 'vCPUs'),
       memoryGiB: capability(sku, 'MemoryGB'),
+      ...(hasCapability(sku, 'AcceleratedNetworkingEnabled') ? { acceleratedNetworking: true } : {}),
       zones: offered.filter((zone) => !without.has(zone)).sort(),
       ...(closed === undefined ? {} : { unavailable: closed.reasonCode ?? 'NotAvailableForSubscription' }),
     });
   }
-  return { zones: [...all].sort(), sizes };
+  const aligned = skus.find((sku) => sku.resourceType === 'availabilitySets' && sku.name === 'Aligned');
+  const faultDomains = aligned === undefined ? 0 : capability(aligned, 'MaximumPlatformFaultDomainCount');
+  return { zones: [...all].sort(), faultDomains: faultDomains > 0 ? faultDomains : undefined, sizes };
 }
 
 /** The list is several MiB and changes rarely; Azure asks to keep it for hours (azure-behaviour.md §6). */

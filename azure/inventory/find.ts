@@ -24,7 +24,7 @@ interface Listed {
  * @throws Error when the group cannot be listed, for the caller's back-off; an absent group holds nothing
  */
 export async function findOwned(connection: Connection, plan: AnyPlan): Promise<readonly FoundResource[]> {
-  const listed = await list(connection, plan);
+  const listed = await listGroup(connection, plan);
   const machines = new Set<string>();
   const found: FoundResource[] = [];
   for (const { id, type, name, tags } of listed) {
@@ -87,7 +87,12 @@ function isDeletable(kind: ResourceKind): boolean {
   return kind !== 'inboundNatRule' && kind !== 'blobContainer';
 }
 
-async function list(connection: Connection, plan: AnyPlan): Promise<readonly Listed[]> {
+/**
+ * Everything in the cluster's resource group, whoever made it.
+ *
+ * @throws Error when the group cannot be listed, for the caller's back-off; an absent group holds nothing
+ */
+export async function listGroup(connection: Connection, plan: AnyPlan): Promise<readonly Listed[]> {
   const { subscriptionId, resourceGroup } = plan.azure;
   const clients = connection.clients(subscriptionId);
   const read = await call(async () => {

@@ -21,7 +21,8 @@ export function loadBalancerSpec(input: SpecInput, existing: LoadBalancer | unde
   const { api } = plan.network;
   const parts = loadBalancerParts(plan);
   return reconcile(existing, {
-    ...common(input, { role: api.private === undefined ? 'apiserver' : 'apiserver-internal' }),
+    // An internal one has the same role: CAPZ keeps `apiserver-internal` for a second one beside a public one.
+    ...common(input, { role: 'apiserver', named: false }),
     sku: { name: 'Standard' },
     frontendIPConfigurations: [{ name: parts.frontend.name, ...frontendAddress(plan) }],
     backendAddressPools: [{ name: parts.pool.name }],
@@ -47,7 +48,6 @@ export function loadBalancerSpec(input: SpecInput, existing: LoadBalancer | unde
         port: api.port,
         requestPath: '/readyz',
         intervalInSeconds: 15,
-        numberOfProbes: 4,
         probeThreshold: 1,
       },
     ],

@@ -17,6 +17,7 @@ export function networkInterfaceSpec(
   const balancer = loadBalancerParts(plan);
   return {
     ...common(input, { machine: true }),
+    enableAcceleratedNetworking: plan.controlPlane.acceleratedNetworking === true,
     enableIPForwarding: false,
     ipConfigurations: [
       {

@@ -4,7 +4,10 @@ import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import type { KindDefinition } from '../resource/kind.ts';
+import { isOurs } from '../resource/ownership.ts';
 import type { ObservedResource } from '../types.ts';
+import { listGroup } from '../inventory/find.ts';
+import { lacks } from './lacks.ts';
 
 /** Fields that change by themselves: their change is nobody's write. */
 const volatile = new Set(['instanceView', 'timeCreated', 'systemData', 'resourceGuid']);
@@ -33,6 +36,7 @@ export async function observeKind<Body>(
   const body = read.value;
   const { tags, etag } = definition.describe(body);
   const identities = identityIds(body);
+  const missing = resource.owned ? lacks(plan, resource, body) : [];
   return {
     id: resource.id,
     exists: true,
@@ -41,6 +45,7 @@ export async function observeKind<Body>(
       .digest('hex'),
     tags: tags ?? {},
     ...(identities === undefined ? {} : { identityIds: identities }),
+    ...(missing.length === 0 ? {} : { lacks: missing }),
   };
 }
 
@@ -62,6 +67,18 @@ export async function observeGroup(connection: Connection, plan: ClusterPlan): P
     fingerprint,
     tags: tags ?? {},
   };
+}
+
+/**
+ * What carries the cluster's tag and is not in its plan: something that its own controllers have made. There is nothing
+ * of the kind before the hand-over.
+ */
+export async function observeOthers(connection: Connection, plan: ClusterPlan): Promise<readonly ObservedResource[]> {
+  const planned = new Set(plan.resources.map(({ id }) => id.toLowerCase()));
+  const listed = await listGroup(connection, plan);
+  return listed
+    .filter(({ id, tags }) => isOurs('cluster', tags, plan.name) && !planned.has(id.toLowerCase()))
+    .map(({ id, tags }) => ({ id, exists: true, fingerprint: 'not planned', tags }));
 }
 
 function stableJson(value: unknown, without: ReadonlySet<string> = volatile): string {

@@ -23,12 +23,12 @@ export function createOnce<Body>(existing: Body | undefined, wanted: Body): Body
 /** Location and CAPZ's tags, which every resource of a cluster carries. */
 export function common(
   input: SpecInput<AnyPlan>,
-  options: { readonly role?: CapzRole; readonly machine?: boolean } = {},
+  { named = true, ...options }: { readonly role?: CapzRole; readonly machine?: boolean; readonly named?: boolean } = {},
 ): { location: string; tags: Record<string, string> } {
   const { plan, resource } = input;
   return {
     location: plan.azure.location,
-    tags: resourceTags(plan.name, plan.tags, { name: resource.name, ...options }),
+    tags: resourceTags(plan.name, plan.tags, { ...(named ? { name: resource.name } : {}), ...options }),
   };
 }
 

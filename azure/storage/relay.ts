@@ -7,7 +7,7 @@ import type { RelayBlobs } from '../types.ts';
 import { blobHttpClient } from './blob-http.ts';
 
 /**
- * The container between Capstan and a cluster's first machine, reached with Capstan's own identity: it needs the data
+ * The container between Capstan and a cluster's control-plane machines, reached with Capstan's own identity: it needs the data
  * role on the account (Storage Blob Data Contributor), as with `authentication: entra`.
  *
  * @throws Error when the plan has no relay
@@ -21,6 +21,11 @@ export function relayBlobs(connection: Connection, plan: ClusterPlan): RelayBlob
     return opened;
   };
   return {
+    async list(prefix) {
+      const names: string[] = [];
+      for await (const { name } of (await container()).listBlobsFlat({ prefix })) names.push(name);
+      return names;
+    },
     async put(name, text) {
       const bytes = Buffer.from(text, 'utf8');
       await (await container()).getBlockBlobClient(name).upload(bytes, bytes.length);

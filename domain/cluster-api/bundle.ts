@@ -1,7 +1,6 @@
 import { controlPlaneKubeadmConfig, initKubeadmConfig } from '../kubeadm/config.ts';
 import { controlPlaneCloudInit } from '../kubeadm/cloud-init.ts';
 import type { ClusterKeys } from '../kubeadm/keys.ts';
-import { relaySetup } from '../kubeadm/relay.ts';
 import type { ClusterPlan } from '../plan/types.ts';
 import type { Secret } from '../secret.ts';
 import { azureClusterDocument, clusterDocument, identityDocument, namespaceDocument } from './cluster.ts';
@@ -41,7 +40,6 @@ export function bootstrapData(input: Omit<BundleInput, 'kubeconfig'>): Secret {
     config: initKubeadmConfig(controlPlaneKubeadmConfig(plan)),
     keys,
     secretFiles: controlPlaneSecretFiles(plan, observed.identityClientId),
-    own: relaySetup(plan, observed.identityClientId),
   });
 }
 

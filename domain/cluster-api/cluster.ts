@@ -128,7 +128,7 @@ export function azureClusterDocument(plan: ClusterPlan, observed: ObservedAzure)
           type: inside === undefined ? 'Public' : 'Internal',
           sku: 'Standard',
           idleTimeoutInMinutes: 4,
-          ...(inside === undefined ? { frontendIPsCount: 1 } : {}),
+          ...(inside === undefined ? { frontendIPsCount: 1 } : frontendZones(plan)),
           frontendIPs: [
             {
               name: `${balancer}-frontEnd`,
@@ -144,6 +144,11 @@ export function azureClusterDocument(plan: ClusterPlan, observed: ObservedAzure)
       },
     },
   };
+}
+
+/** Zones of the internal frontend; a public one has those of its address. */
+function frontendZones({ regionZones }: ClusterPlan): { readonly availabilityZones?: readonly string[] } {
+  return regionZones.length === 0 ? {} : { availabilityZones: regionZones };
 }
 
 function endpoint(plan: ClusterPlan): { readonly host: string; readonly port: number } {

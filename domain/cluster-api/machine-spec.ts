@@ -10,7 +10,7 @@ export type AzureMachineSpec = Readonly<Record<string, unknown>>;
 export function controlPlaneMachineSpec(plan: ClusterPlan): AzureMachineSpec {
   const { controlPlane } = plan;
   return {
-    ...machineSpec(plan, controlPlane.vmSize, controlPlane.osDisk, plan.network.controlPlaneSubnet),
+    ...machineSpec(plan, controlPlane, plan.network.controlPlaneSubnet),
     identity: 'UserAssigned',
     userAssignedIdentities: [{ providerID: `azure://${plan.identity.id}` }],
     dataDisks: [
@@ -26,14 +26,22 @@ export function controlPlaneMachineSpec(plan: ClusterPlan): AzureMachineSpec {
 }
 
 /** Worker machines: no identity. */
-export function workerMachineSpec(
-  plan: ClusterPlan,
-  pool: { readonly vmSize: string; readonly osDisk: PlannedDisk },
-): AzureMachineSpec {
-  return { ...machineSpec(plan, pool.vmSize, pool.osDisk, plan.network.workerSubnet), identity: 'None' };
+export function workerMachineSpec(plan: ClusterPlan, pool: Machines): AzureMachineSpec {
+  return { ...machineSpec(plan, pool, plan.network.workerSubnet), identity: 'None' };
 }
 
-function machineSpec(plan: ClusterPlan, vmSize: string, osDisk: PlannedDisk, subnet: PlannedSubnet): AzureMachineSpec {
+/** What the machines of the control plane or of a pool have in common. */
+interface Machines {
+  readonly vmSize: string;
+  readonly osDisk: PlannedDisk;
+  readonly acceleratedNetworking?: boolean;
+}
+
+function machineSpec(
+  plan: ClusterPlan,
+  { vmSize, osDisk, acceleratedNetworking }: Machines,
+  subnet: PlannedSubnet,
+): AzureMachineSpec {
   const [sshKey] = plan.spec.sshKeys;
   return {
     vmSize,
@@ -44,8 +52,16 @@ function machineSpec(plan: ClusterPlan, vmSize: string, osDisk: PlannedDisk, sub
       cachingType: 'None',
       managedDisk: { storageAccountType: osDisk.storageAccountType },
     },
-    networkInterfaces: [{ subnetName: subnet.name, privateIPConfigs: 1 }],
+    networkInterfaces: [
+      {
+        subnetName: subnet.name,
+        privateIPConfigs: 1,
+        ...(acceleratedNetworking === true ? { acceleratedNetworking } : {}),
+      },
+    ],
     diagnostics: { boot: { storageAccountType: 'Managed' } },
+    // Off by default since CAPZ v1.25 only; an adopted machine would get the extension written (cluster-api-pivot.md §2c).
+    disableVMBootstrapExtension: true,
     // Absent without a key: CAPZ then makes one nobody knows. The others of several keys come by cloud-init.
     ...(sshKey === undefined ? {} : { sshPublicKey: Buffer.from(sshKey, 'utf8').toString('base64') }),
   };

@@ -18,8 +18,6 @@ export interface CloudInitInput {
   readonly keys: ClusterKeys;
   /** Contents of the files that come from a secret, by `<secret>/<key>`. */
   readonly secretFiles: Readonly<Record<string, string>>;
-  /** Of this machine alone, beside its KubeadmConfig. */
-  readonly own?: { readonly files: readonly KubeadmFile[]; readonly commands: readonly string[] };
 }
 
 /**
@@ -28,10 +26,10 @@ export interface CloudInitInput {
  * Throws CAP-4101 when it does not fit into customData.
  */
 export function controlPlaneCloudInit(input: CloudInitInput): Secret {
-  const { plan, config, keys, secretFiles, own = { files: [], commands: [] } } = input;
+  const { plan, config, keys, secretFiles } = input;
   const files = [
     ...keyFiles(keys),
-    ...[...config.files, ...own.files].map((file) => resolveFile(file, secretFiles)),
+    ...config.files.map((file) => resolveFile(file, secretFiles)),
     writeFile('/run/kubeadm/kubeadm.yaml', '0640', kubeadmDocuments(plan, config)),
     writeFile('/run/cluster-api/placeholder', '0640', 'Makes the folder that the success marker is written to.\n'),
   ];
@@ -49,7 +47,6 @@ export function controlPlaneCloudInit(input: CloudInitInput): Secret {
         }),
     write_files: files,
     runcmd: [
-      ...own.commands,
       ...(config.preKubeadmCommands ?? []),
       'kubeadm init --config /run/kubeadm/kubeadm.yaml && echo success > /run/cluster-api/bootstrap-success.complete',
       ...(config.postKubeadmCommands ?? []),

@@ -2,6 +2,7 @@ import { azureJsonKeys, azureJsonSecretName, documentNames, wellKnown } from '..
 import type { ClusterPlan, PlannedPool, PlannedShard } from '../plan/types.ts';
 import { userAdditions } from './additions.ts';
 import { proxySetup } from './proxy.ts';
+import { relaySetup } from './relay.ts';
 import { trustedCaSetup } from './trusted-ca.ts';
 import type { Argument, KubeadmConfigSpec, KubeadmFile, NodeRegistration } from './types.ts';
 
@@ -25,6 +26,7 @@ export function controlPlaneKubeadmConfig(plan: ClusterPlan): KubeadmConfigSpec 
   const registration = nodeRegistration([externalCloud]);
   const timeouts = { controlPlaneComponentHealthCheckSeconds: controlPlaneSeconds };
   const featureGates = controlPlaneFeatureGates(plan.kubernetesVersion);
+  const relay = relaySetup(plan);
   return {
     format: 'cloud-config',
     clusterConfiguration: {
@@ -57,8 +59,8 @@ export function controlPlaneKubeadmConfig(plan: ClusterPlan): KubeadmConfigSpec 
     mounts: [['LABEL=etcd_disk', etcdMount]],
     ...additions(
       plan,
-      azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane),
-      hairpin(plan),
+      [azureJsonFile(documentNames(plan).controlPlaneTemplate, azureJsonKeys.controlPlane), ...relay.files],
+      { before: [...relay.commands, ...hairpin(plan).before], after: hairpin(plan).after },
     ),
   };
 }
@@ -84,14 +86,14 @@ export function workerKubeadmConfig(plan: ClusterPlan, pool: PlannedPool, shard:
   return {
     format: 'cloud-config',
     joinConfiguration: { nodeRegistration: taints.length === 0 ? registration : { ...registration, taints } },
-    ...additions(plan, azureJsonFile(shard.machineDeployment, azureJsonKeys.worker)),
+    ...additions(plan, [azureJsonFile(shard.machineDeployment, azureJsonKeys.worker)]),
   };
 }
 
 /** Files, users and commands that every node has: ours, the proxy's, the user's own, in this order. */
 function additions(
   plan: ClusterPlan,
-  own: KubeadmFile,
+  own: readonly KubeadmFile[],
   { before: ownBefore, after: ownAfter }: Commands = { before: [], after: [] },
 ): Pick<KubeadmConfigSpec, 'files' | 'users' | 'preKubeadmCommands' | 'postKubeadmCommands'> {
   const proxy = proxySetup(plan);
@@ -100,7 +102,7 @@ function additions(
   const before = [...trusted.commands, ...proxy.commands, ...ownBefore, ...user.before];
   const after = [...ownAfter, ...user.after];
   return {
-    files: [own, ...trusted.files, ...proxy.files, ...user.files],
+    files: [...own, ...trusted.files, ...proxy.files, ...user.files],
     ...users(plan),
     ...(before.length === 0 ? {} : { preKubeadmCommands: before }),
     ...(after.length === 0 ? {} : { postKubeadmCommands: after }),

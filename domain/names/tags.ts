@@ -22,17 +22,21 @@ export type CapzRole =
   | 'control-plane'
   | 'node';
 
-/** Tags of one resource: the user's, CAPZ's owned, role and Name tags, and the Kubernetes tag on machine resources. */
+/**
+ * Tags of one resource: the user's, CAPZ's owned, role and Name tags, and the Kubernetes tag on machine resources. Which
+ * resource has which is CAPZ's own choice, from its sources: load balancers a role and no Name, machines both, the rest
+ * a Name only.
+ */
 export function resourceTags(
   cluster: string,
   userTags: Readonly<Record<string, string>>,
-  options: { readonly name: string; readonly role?: CapzRole; readonly machine?: boolean },
+  options: { readonly name?: string; readonly role?: CapzRole; readonly machine?: boolean },
 ): Record<string, string> {
   return {
     ...userTags,
     [ownedTag(cluster)]: 'owned',
     ...(options.role === undefined ? {} : { [roleTag]: options.role }),
-    Name: options.name,
+    ...(options.name === undefined ? {} : { Name: options.name }),
     ...(options.machine === true ? { [`kubernetes.io_cluster_${cluster}`]: 'owned' } : {}),
   };
 }

@@ -9,6 +9,7 @@ export function planControlPlane(document: ClusterDocument, facts: AzureFacts, u
   const { controlPlane } = document.spec;
   const zones = usableZones(controlPlane.zones, facts.vmSizes[controlPlane.vmSize]?.zones ?? []);
   const zoned = facts.regionZones.length > 0;
+  const { faultDomains } = facts;
   return {
     replicas: controlPlane.replicas,
     vmSize: controlPlane.vmSize,
@@ -16,6 +17,8 @@ export function planControlPlane(document: ClusterDocument, facts: AzureFacts, u
     zone: zoned ? zones[0] : undefined,
     zones: zoned ? zones : [],
     availabilitySet: zoned ? undefined : clusterNames(document.metadata.name).availabilitySet,
+    ...(zoned || faultDomains === undefined ? {} : { faultDomains }),
+    ...accelerated(facts, controlPlane.vmSize),
     osDisk: controlPlane.osDisk,
     etcdDisk: controlPlane.etcdDisk,
     healthCheck: controlPlane.healthCheck,
@@ -41,7 +44,24 @@ export function planPool(cluster: string, pool: WorkerPoolSpec, facts: AzureFact
   const { name, vmSize, replicas, osDisk, labels, taints, rollout, healthCheck } = pool;
   const size = facts.vmSizes[vmSize];
   const capacity = size === undefined ? {} : { capacity: { cores: size.cores, memoryGiB: size.memoryGiB } };
-  return { name, vmSize, ...capacity, replicas, shards, osDisk, labels, taints, rollout, healthCheck };
+  return {
+    name,
+    vmSize,
+    ...accelerated(facts, vmSize),
+    ...capacity,
+    replicas,
+    shards,
+    osDisk,
+    labels,
+    taints,
+    rollout,
+    healthCheck,
+  };
+}
+
+/** CAPZ gives an interface accelerated networking where the size has it; written out, so that CP-A's is no other. */
+function accelerated(facts: AzureFacts, vmSize: string): { readonly acceleratedNetworking?: boolean } {
+  return facts.vmSizes[vmSize]?.acceleratedNetworking === true ? { acceleratedNetworking: true } : {};
 }
 
 /** Resources of the control-plane step: what CAPZ would make for the first machine. */

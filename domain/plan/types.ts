@@ -169,6 +169,10 @@ export interface PlannedControlPlane {
   /** Zones the control plane may use; empty in regions without zones. */
   readonly zones: readonly string[];
   readonly availabilitySet: string | undefined;
+  /** Fault domains of the availability set: as many as the region has, like CAPZ; absent: two. */
+  readonly faultDomains?: number;
+  /** Of the VM size; absent in plans of earlier versions, and where the size has none. */
+  readonly acceleratedNetworking?: boolean;
   readonly osDisk: PlannedDisk;
   readonly etcdDisk: PlannedDisk;
   readonly healthCheck: HealthCheckSpec;
@@ -186,6 +190,8 @@ export interface PlannedShard {
 export interface PlannedPool {
   readonly name: string;
   readonly vmSize: string;
+  /** Of the VM size; absent in plans of earlier versions, and where the size has none. */
+  readonly acceleratedNetworking?: boolean;
   /** Of the VM size; absent in plans of earlier versions. */
   readonly capacity?: { readonly cores: number; readonly memoryGiB: number };
   readonly replicas: number;
@@ -245,6 +251,8 @@ export interface AzureFacts {
   readonly tenantId: string;
   readonly resourceGroupLocation: string;
   readonly regionZones: readonly string[];
+  /** Most fault domains that an availability set can have in the region; absent: not known. */
+  readonly faultDomains?: number;
   /** Per VM size named in the spec: zones it can be used in (after restrictions), or why it cannot. */
   readonly vmSizes: Readonly<
     Record<
@@ -254,6 +262,8 @@ export interface AzureFacts {
         readonly cores: number;
         readonly memoryGiB: number;
         readonly zones: readonly string[];
+        /** Absent: the size has none, or the facts are of an earlier version. */
+        readonly acceleratedNetworking?: boolean;
         readonly unavailable?: string;
       }
     >

@@ -13,6 +13,14 @@ export const clusterName = z
   .max(44, 'must have at most 44 characters')
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: lower-case letters, digits and hyphens');
 
+/**
+ * Name of a self-managed cluster. CAPZ's webhook wants two characters at least (cluster-api-provider-azure,
+ * azurecluster_validation.go), and Azure wants the DNS label of the API server's address to begin with a letter.
+ */
+const selfManagedName = clusterName
+  .min(2, 'must have at least 2 characters')
+  .regex(/^[a-z]/, "must begin with a letter, because the API server's DNS name does");
+
 export const azure = z
   .strictObject({
     environment: z.enum(['public', 'usGovernment', 'china']).default('public').describe('The Azure cloud.'),
@@ -52,7 +60,11 @@ export const clusterDocument = z
   .strictObject({
     apiVersion: z.literal('capstan.dev/v1'),
     kind: z.literal('Cluster'),
-    metadata,
+    metadata: metadata.extend({
+      name: selfManagedName.describe(
+        'Name of the cluster: a DNS label of 2 to 44 characters that begins with a letter.',
+      ),
+    }),
     spec: z.strictObject({
       azure,
       kubernetes: z.strictObject({

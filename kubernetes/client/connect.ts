@@ -20,7 +20,7 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
 }
 
-/** An API server that is reached through the relay of its first machine. */
+/** An API server that is reached through the relay of its control-plane machines. */
 export interface RelayOptions {
   readonly host: string;
   readonly store: RelayStore;

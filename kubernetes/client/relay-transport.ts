@@ -5,8 +5,10 @@ import type { Secret } from '#domain/secret.ts';
 import { KubernetesForeignCertificate, KubernetesUnreachable } from './transport.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
-/** The container between Capstan and the first machine. Rejects when the storage account cannot be used. */
+/** The container between Capstan and the machines. Rejects when the storage account cannot be used. */
 export interface RelayStore {
+  /** Names of the blobs that begin so. */
+  list(prefix: string): Promise<readonly string[]>;
   put(name: string, text: string): Promise<void>;
   /** Undefined while there is no such blob. */
   get(name: string): Promise<string | undefined>;
@@ -18,7 +20,7 @@ export interface RelayTransportOptions {
   readonly store: RelayStore;
   /** Private key of the cluster's authority: both sides derive the signing key from it. */
   readonly authorityKey: Secret;
-  /** What the first machine has in files: these contents travel as their names. */
+  /** What the machine has in files: these contents travel as their names. */
   readonly files: Readonly<Partial<Record<RelayedFile, string | Secret>>>;
   /** Milliseconds without a result after which a request counts as lost. */
   readonly timeoutMs: number;
@@ -28,8 +30,9 @@ export interface RelayTransportOptions {
 
 /**
  * The way to an API server whose network has no way in: numbered, signed request blobs, carried out by the script that
- * the first machine's cloud-init starts (domain/kubeadm/relay.ts), and signed result blobs. One request after the
- * other; a lost one is never carried out later than ten minutes after it was written.
+ * runs on the control-plane machines (domain/kubeadm/relay.ts), and signed result blobs. Each request names the machine
+ * that spoke last of its API server; one that stays silent is left for another. One request after the other; a lost one
+ * is never carried out later than ten minutes after it was written.
  */
 export function createRelayTransport(options: RelayTransportOptions): Transport {
   const key = signingKey(options.authorityKey);
@@ -39,10 +42,12 @@ export function createRelayTransport(options: RelayTransportOptions): Transport 
   );
   let number = 0;
   let last: Promise<unknown> = Promise.resolve();
+  const machines = machineChoice(options, key);
 
   const carry = async (request: TransportRequest): Promise<TransportResponse> => {
     number += 1;
-    const name = `${String(Date.now()).padStart(13, '0')}-${session}-${String(number).padStart(6, '0')}`;
+    const machine = await machines.choose();
+    const name = `${machine}/${String(Date.now()).padStart(13, '0')}-${session}-${String(number).padStart(6, '0')}`;
     const payload = [
       request.method,
       request.path,
@@ -52,7 +57,10 @@ export function createRelayTransport(options: RelayTransportOptions): Transport 
     await reachable(options, () =>
       options.store.put(`requests/${name}`, `${sign(key, `request ${name}`, payload)}\n${payload}`),
     );
-    const text = await result(options, name);
+    const text = await result(options, name).catch((error: unknown) => {
+      machines.leave(machine);
+      throw error;
+    });
     const [signature = '', ...rest] = text.split('\n');
     const answer = rest.join('\n');
     if (!isSame(signature, sign(key, `result ${name}`, answer)))
@@ -69,6 +77,47 @@ export function createRelayTransport(options: RelayTransportOptions): Transport 
       return sent;
     },
     close: () => undefined,
+  };
+}
+
+/** How old the word of a machine may be: like a request's, as far as the two clocks may differ. */
+const spokenMs = 600_000;
+
+/**
+ * Which machine the next request goes to: the one that has spoken last, then the same as long as it answers. Words that
+ * are not signed do not count.
+ */
+function machineChoice({ store, host, ...options }: RelayTransportOptions, key: Buffer) {
+  let chosen: string | undefined;
+  const silentSince = new Map<string, number>();
+  const words = async (): Promise<readonly { readonly machine: string; readonly at: number }[]> => {
+    const names = await store.list('machines/');
+    const read = await Promise.all(names.map(async (name) => ({ name, text: await store.get(name) })));
+    return read.flatMap(({ name, text = '' }) => {
+      const machine = name.slice('machines/'.length);
+      const [signature = '', ...rest] = text.split('\n');
+      const payload = rest.join('\n');
+      const at = Number(payload) * 1000;
+      const isHeard = isSame(signature, sign(key, `machine ${machine}`, payload)) && Date.now() - at < spokenMs;
+      return isHeard && at > (silentSince.get(machine) ?? 0) ? [{ machine, at }] : [];
+    });
+  };
+  return {
+    async choose(): Promise<string> {
+      if (chosen !== undefined) return chosen;
+      const [latest] = (await reachable({ store, host, ...options }, words)).toSorted((a, b) => b.at - a.at);
+      if (latest === undefined)
+        throw new KubernetesUnreachable(
+          `no control-plane machine of ${host} says that its API server answers`,
+          'ENOENT',
+        );
+      chosen = latest.machine;
+      return chosen;
+    },
+    leave(machine: string): void {
+      chosen = undefined;
+      silentSince.set(machine, Date.now());
+    },
   };
 }
 

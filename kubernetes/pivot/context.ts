@@ -13,6 +13,8 @@ export interface AdoptedResource {
   readonly tags: Readonly<Record<string, string>>;
   /** Of a virtual machine: user-assigned identities, in Azure's letter case. */
   readonly identityIds?: readonly string[];
+  /** Parts and tags that CAPZ looks for and does not find; absent: nothing. */
+  readonly lacks?: readonly string[];
 }
 
 /** What the hand-over works with. */
@@ -23,7 +25,8 @@ export interface PivotContext {
   readonly client: KubernetesClient;
   readonly journal: PivotJournal;
   /**
-   * Reads the resources of `adoptedResources(plan)` and the resource group from Azure. Without it neither the gate
+   * Reads the resources of `adoptedResources(plan)`, the resource group, and what carries the cluster's tag without being
+   * planned, from Azure. Without it neither the gate
    * nor the watch looks at Azure; only tests leave it out.
    */
   readonly readAdopted?: () => Promise<readonly AdoptedResource[]>;

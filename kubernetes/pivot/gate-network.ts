@@ -4,8 +4,9 @@ import type { ClusterPlan } from '#domain/plan/types.ts';
 
 /**
  * What the stored AzureCluster would make CAPZ create because a webhook has filled it in: NAT gateways with their
- * public addresses, and outbound load balancers, that are not in the plan (cluster-api-provider-azure,
- * azurecluster_default.go: a node subnet without id gets a NAT gateway). Everything that CAPZ does not find in Azure
+ * public addresses, outbound load balancers, and further frontends of the API server that are not in the plan
+ * (cluster-api-provider-azure, azurecluster_default.go: a node subnet without id gets a NAT gateway; with the feature gate
+ * APIServerILB a public API server gets an internal frontend). Everything that CAPZ does not find in Azure
  * it makes (cluster-api-pivot.md §2c, "Adoption behaviour").
  */
 export function defaultedNetworkProblems(
@@ -27,5 +28,11 @@ export function defaultedNetworkProblems(
   const balancers = (['nodeOutboundLB', 'controlPlaneOutboundLB'] as const)
     .filter((part) => field(network, part) !== undefined)
     .map((part) => `AzureCluster ${plan.name}: ${part} was filled in: CAPZ would make a load balancer`);
-  return [...gateways, ...balancers];
+  const frontends = listField(network, 'apiServerLB', 'frontendIPs').flatMap((frontend) => {
+    const name = textField(frontend, 'name') ?? '';
+    return name === `${plan.network.api.loadBalancer}-frontEnd`
+      ? []
+      : [`AzureCluster ${plan.name}: the frontend ${name} was filled in: CAPZ would make a load balancer for it`];
+  });
+  return [...gateways, ...balancers, ...frontends];
 }

@@ -221,7 +221,7 @@ function configProblems({ stored, plan }: GateFacts): readonly string[] {
   return problems;
 }
 
-/** Existence, tags and letter case in Azure. The tag `owned` on the group would delete it with the cluster (R4). */
+/** Existence, parts, tags and letter case in Azure. The tag `owned` on the group would delete it with the cluster (R4). */
 function azureProblems({ adopted, plan }: GateFacts): readonly string[] {
   return adopted.flatMap((resource) => {
     if (!resource.exists) {
@@ -233,10 +233,16 @@ function azureProblems({ adopted, plan }: GateFacts): readonly string[] {
         `${resource.id} carries the tag ${ownedTag(plan.name)}: it would be managed, or deleted, by the controllers`,
       ];
     }
+    const missing = (resource.lacks ?? []).map(
+      (part) => `${resource.id} lacks ${part}: the controllers would write it`,
+    );
     const wrongCase = (resource.identityIds ?? []).filter(
       (id) => id !== plan.identity.id && id.toLowerCase() === plan.identity.id.toLowerCase(),
     );
-    return wrongCase.map((id) => `the machine names its identity ${id}, the documents ${plan.identity.id}`);
+    return [
+      ...missing,
+      ...wrongCase.map((id) => `the machine names its identity ${id}, the documents ${plan.identity.id}`),
+    ];
   });
 }
 

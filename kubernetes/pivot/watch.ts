@@ -116,22 +116,24 @@ function terminalFailure(objects: readonly (KubernetesObject | undefined)[]): Al
   return undefined;
 }
 
-/** Compares the adopted resources with what was read right before unpausing. */
+/** Compares the adopted resources, and what else there is of the cluster, with what was read right before unpausing. */
 async function azureAlarm(context: PivotContext, journal: JournalState): Promise<Alarm | undefined> {
   const { baseline } = journal;
   if (context.readAdopted === undefined || baseline === undefined) {
     return undefined;
   }
   const now = await context.readAdopted();
-  const changed = now
-    .filter((resource) => baseline[resource.id.toLowerCase()] !== resource.fingerprint)
-    .map((resource) => resource.id);
+  const changed = now.filter((resource) => baseline[resource.id.toLowerCase()] !== resource.fingerprint);
   return changed.length === 0
     ? undefined
     : {
         code: 'CAP-5304',
-        where: changed[0] ?? '',
-        evidence: changed.map((id) => `${id} is not what it was before the hand-over`),
+        where: changed[0]?.id ?? '',
+        evidence: changed.map(({ id }) =>
+          id.toLowerCase() in baseline
+            ? `${id} is not what it was before the hand-over`
+            : `${id} was not there before the hand-over`,
+        ),
       };
 }
 

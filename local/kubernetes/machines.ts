@@ -162,7 +162,7 @@ function createRunner(
     if (plan.authority === undefined) cluster.joinWorker(guest.machine, plan.node);
     else await cluster.joinControlPlane(guest.machine, plan.node, plan.authority);
     const port = cluster.port(guest.machine.id);
-    if (plan.kind === 'init' && port !== undefined && guest.relay === undefined) {
+    if (plan.authority !== undefined && port !== undefined && guest.relay === undefined) {
       guest.relay = await startRelay({ machine: guest.machine, authority: plan.authority, port }, azure, directory);
     }
   };

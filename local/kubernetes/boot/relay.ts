@@ -14,10 +14,10 @@ const settings = '/etc/capstan/relay.conf';
  * SHA-256 of the one script that a simulated machine really runs on this computer. User data comes from callers: any
  * other text under that name is not run.
  */
-const knownScript = '6972290d9d7ccb3f42e6744fe04af6dd78226281a9b31d7884107499a54d7291';
+const knownScript = '862409cab764e71612af7ab5b74d911655d6779b211a354375a1acb8c9197632';
 
 /** What the settings may hold: the script reads them as shell. */
-const plainSettings = /^CONTAINER=https:\/\/[a-z0-9.-]+\/[a-z0-9-]+\nCLIENT_ID=[0-9a-f-]{36}\nAPI_HOST=[a-z0-9.-]+\n$/;
+const plainSettings = /^CONTAINER=https:\/\/[a-z0-9.-]+\/[a-z0-9-]+\nAPI_HOST=[a-z0-9.-]+\n$/;
 
 /** Ends the script when this process is gone, however it went: its end of the pipe closes then. */
 const wrapper = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 -- -$$; } & exec bash "$0"';
@@ -68,6 +68,7 @@ export async function startRelay(
       CAPSTAN_RELAY_ROOT: root,
       CAPSTAN_RELAY_API: `127.0.0.1:${port}`,
       CAPSTAN_RELAY_PAUSE: '0.1',
+      CAPSTAN_RELAY_MACHINE: machine.computerName,
     },
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

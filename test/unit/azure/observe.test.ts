@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { cloudOf } from '../../../azure/clients/cloud.ts';
+import { loadBalancerSpec } from '../../../azure/loadBalancer/spec.ts';
+import { lacks } from '../../../azure/observe/lacks.ts';
 import { observeKind } from '../../../azure/observe/observe.ts';
 import { virtualNetwork } from '../../../azure/virtualNetwork/client.ts';
 import { samplePlan } from '../../support/sample-plan.ts';
@@ -23,5 +26,30 @@ describe('the fingerprint of a network of the user', () => {
 
   it('changes with every ETag where the network is the cluster’s own', async () => {
     expect(await fingerprint(true, '2', '10.0.0.0/24')).not.toBe(await fingerprint(true, '1', '10.0.0.0/24'));
+  });
+});
+
+describe('what CAPZ would write into a resource that is there', () => {
+  const planned = (kind: string) => plan.resources.find((resource) => resource.kind === kind)!;
+  const input = (kind: string) => ({ plan, resource: planned(kind), outputs: {}, cloud: cloudOf('public') });
+
+  it('is each missing part of the load balancer, and the rule of the first machine', () => {
+    const balancer: any = loadBalancerSpec(input('loadBalancer'), undefined);
+    const rule = { name: plan.controlPlane.machineName };
+    expect(lacks(plan, planned('loadBalancer'), { ...balancer, inboundNatRules: [rule] })).toEqual([]);
+    expect(lacks(plan, planned('loadBalancer'), { ...balancer, probes: [{ name: 'other' }] })).toEqual([
+      'probes HTTPSProbe',
+      `inboundNatRules ${rule.name}`,
+    ]);
+  });
+
+  it('is each missing tag of the machine, and nothing of the others', () => {
+    const tags = {
+      department: 'finance',
+      'sigs.k8s.io_cluster-api-provider-azure_cluster_demo': 'owned',
+      kubernetes_io: 'x',
+    };
+    expect(lacks(plan, planned('virtualMachine'), { tags })).toEqual(['the tag kubernetes.io_cluster_demo: owned']);
+    expect(lacks(plan, planned('networkInterface'), {})).toEqual([]);
   });
 });

@@ -36,11 +36,13 @@ describe('a private API server', () => {
     if (haveDefinitions) expect(documents.flatMap(definitionProblems)).toEqual([]);
   });
 
+  const relay = ['systemctl daemon-reload', 'systemctl enable --now capstan-relay.service'];
+
   test('answers the hairpin: control-plane machines are their own API server, pods take the service address (R5)', () => {
     const before = `if [ -f /run/kubeadm/kubeadm.yaml ]; then echo '127.0.0.1 ${host}' >> /etc/hosts; fi`;
     const after = `if [ -f /run/kubeadm/kubeadm-join-config.yaml ]; then echo '127.0.0.1 ${host}' >> /etc/hosts; fi`;
     for (const spec of [one('KubeadmControlPlane').spec.kubeadmConfigSpec, one('KubeadmConfig').spec])
-      expect(spec).toMatchObject({ preKubeadmCommands: [before], postKubeadmCommands: [after] });
+      expect(spec).toMatchObject({ preKubeadmCommands: [...relay, before], postKubeadmCommands: [after] });
     expect(one('KubeadmConfigTemplate').spec.template.spec.preKubeadmCommands).toBeUndefined();
     const { runcmd } = parse(bootstrapData(input).reveal());
     expect(runcmd.indexOf(before)).toBeLessThan(runcmd.findIndex((line: string) => line.startsWith('kubeadm init')));
@@ -59,7 +61,7 @@ describe('a private API server', () => {
     expect(deployment.spec.template.spec.tolerations).toHaveLength(1);
   });
 
-  test('puts the relay into the user data of the first machine alone', () => {
+  test('puts the relay on every control-plane machine, in one kubeadm configuration, and on no other', () => {
     const { write_files: files, runcmd } = parse(bootstrapData(input).reveal());
     const content = (path: string) => {
       const { encoding, content: text } = files.find((file: any) => file.path === path);
@@ -67,11 +69,15 @@ describe('a private API server', () => {
     };
     expect(content('/usr/local/sbin/capstan-relay')).toBe(relayScript);
     expect(content('/etc/capstan/relay.conf')).toBe(
-      `CONTAINER=https://stbcdfghjklmnp.blob.core.windows.net/relay-demo-c0ffee00\nCLIENT_ID=${observed.identityClientId}\nAPI_HOST=${host}\n`,
+      `CONTAINER=https://stbcdfghjklmnp.blob.core.windows.net/relay-demo-c0ffee00\nAPI_HOST=${host}\n`,
     );
-    expect(runcmd.slice(0, 2)).toEqual(['systemctl daemon-reload', 'systemctl enable --now capstan-relay.service']);
-    const others = JSON.stringify(documents.filter(({ kind }) => kind.startsWith('Kubeadm')));
-    expect(others).not.toContain('relay');
+    expect(runcmd.slice(0, 2)).toEqual(relay);
+    const joining = one('KubeadmControlPlane').spec.kubeadmConfigSpec;
+    expect(joining.files.map((file: any) => file.path)).toContain('/usr/local/sbin/capstan-relay');
+    expect(joining.preKubeadmCommands.slice(0, 2)).toEqual(relay);
+    // The user data of machines that join is a Jinja template too, and nothing is encoded there.
+    expect(relayScript).not.toMatch(/\{[{%#]/);
+    expect(JSON.stringify(one('KubeadmConfigTemplate'))).not.toContain('relay');
     expect(JSON.stringify(bootstrapData({ ...input, plan: samplePlan() }).reveal())).not.toContain('relay');
   });
 
@@ -95,7 +101,7 @@ describe('a private API server', () => {
     });
     expect([balancer?.outboundRules, balancer?.tags?.['sigs.k8s.io_cluster-api-provider-azure_role']]).toEqual([
       undefined,
-      'apiserver-internal',
+      'apiserver',
     ]);
     const network = virtualNetworkSpec(spec('virtualNetwork'), undefined);
     expect(network?.subnets?.map(({ natGateway }) => natGateway?.id?.split('/').at(-1))).toEqual([

@@ -207,6 +207,27 @@ describe('what the real controllers punish', () => {
     expect(azure.writes).toEqual([`PUT ${rule}`]);
   });
 
+  test('a machine without the tag of the cloud provider is tagged, one whose tags fit is not written', async () => {
+    const { azure, get, dump } = await pivot(
+      () => undefined,
+      (started) => void delete started.azure.resources.get(VM.toLowerCase())!['tags'][`kubernetes.io_cluster_${NAME}`],
+    );
+    await until('adopted', () => get('Machine', CPA)?.['status']?.nodeRef !== undefined, dump);
+    expect(azure.writes).toEqual([`PATCH ${VM}/providers/Microsoft.Resources/tags/default`]);
+    const annotations = get('AzureMachine', CPA)?.metadata.annotations ?? {};
+    expect(annotations['sigs.k8s.io/cluster-api-provider-azure-last-applied-tags-vm']).toBe(
+      `{"kubernetes.io_cluster_${NAME}":"owned"}`,
+    );
+  });
+
+  test('a template that does not turn the bootstrap extension off gets it written to the adopted machine', async () => {
+    const { azure, get, dump } = await pivot(
+      (documents) => void (documents.get(`AzureMachine/${CPA}`)!['spec'].disableVMBootstrapExtension = false),
+    );
+    await until('adopted', () => get('Machine', CPA)?.['status']?.nodeRef !== undefined, dump);
+    expect(azure.writes).toEqual([`PUT ${VM}/extensions/CAPZ.Linux.Bootstrapping`]);
+  });
+
   test('an ARM refusal is shown on the AzureMachine, and the machine comes once it is lifted', async () => {
     const { get, list, condition, client, azure, dump } = await pivot(
       () => undefined,

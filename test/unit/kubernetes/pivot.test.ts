@@ -174,8 +174,10 @@ describe('the gate refuses', () => {
     const { networkSpec } = (world.system.get(reference) as any).spec;
     networkSpec.subnets[1].natGateway = { name: 'demo-node-natgw-9', ip: { name: 'pip-9' } };
     networkSpec.nodeOutboundLB = { name: 'demo' };
+    networkSpec.apiServerLB.frontendIPs.push({ name: 'demo-public-lb-frontEnd-internal-ip', privateIP: '10.0.0.100' });
     world.system.patch(reference, { spec: { networkSpec } });
     await refusedBecause(/NAT gateway demo-node-natgw-9 with the address pip-9.*\n.*nodeOutboundLB was filled in/);
+    await refusedBecause(/the frontend demo-public-lb-frontEnd-internal-ip was filled in/);
   });
 
   test('and waits while the node has no provider id yet', async () => {
@@ -233,6 +235,15 @@ describe('the gate refuses', () => {
           fingerprint: '',
           tags: { [ownedTag('demo')]: 'owned' },
         }),
+    ],
+    [
+      'a part of the load balancer that CAPZ would write (R9)',
+      /lacks inboundNatRules demo-control-plane-[a-z0-9]+: the controllers would write it/,
+      () => {
+        const id = [...world.azure.keys()].find((key) => key.includes('/loadBalancers/'));
+        const part = `inboundNatRules ${world.plan.controlPlane.machineName}`;
+        world.azure.set(id!, { ...world.azure.get(id!)!, lacks: [part] });
+      },
     ],
     [
       'an identity in another letter case',
@@ -330,6 +341,11 @@ describe('after the commit the watch pauses at once when', () => {
         const [id] = [...world.azure.keys()];
         world.azure.set(id!, { ...world.azure.get(id!)!, fingerprint: 'changed' });
       },
+    ],
+    [
+      'something is made in Azure that was not there before',
+      'CAP-5304',
+      () => world.azure.set('/x/other-lb', { id: '/x/other-lb', exists: true, fingerprint: 'not planned', tags: {} }),
     ],
     [
       'CAPZ gives up',

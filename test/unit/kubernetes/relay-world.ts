@@ -52,14 +52,17 @@ async function startAzure() {
   return { blobs, seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
-/** A machine's files below a folder, an API server, and the relay script itself between the two. */
+/** Name of the machine that runs from the start. */
+export const first = 'demo-control-plane-1';
+
+/** Files of machines below folders, an API server, and the relay script itself between the two. */
 export async function startRelay() {
   const keys = await sharedKeys();
   const userData = new Secret('#cloud-config\n# everything that the machine was told\n');
   const api = createSimulatedApi({ file: ':memory:', kubernetesVersion: 'v1.33.4', now: () => Date.now() });
   const listener = await api.listen(await serverCertificate(keys.certificateAuthority, [host]));
   const azure = await startAzure();
-  const root = mkdtempSync(path.join(tmpdir(), 'capstan-relay-'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'capstan-relay-'));
   const admin = await createKubeconfig({
     cluster: 'demo',
     host,
@@ -79,46 +82,59 @@ export async function startRelay() {
     [`${pki}/sa.key`]: keys.serviceAccount.key.reveal(),
     '/etc/kubernetes/admin.conf': admin.reveal(),
     '/var/lib/cloud/instance/user-data.txt': userData.reveal(),
-    '/etc/capstan/relay.conf': `CONTAINER=${container}\nCLIENT_ID=machine\nAPI_HOST=${host}\n`,
+    '/etc/capstan/relay.conf': `CONTAINER=${container}\nAPI_HOST=${host}\n`,
+    '/etc/kubernetes/azure.json': JSON.stringify({ cloud: 'x', userAssignedIdentityID: 'machine' }, null, 4),
     '/relay': relayScript,
   };
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(path.dirname(root + name), { recursive: true });
-    writeFileSync(root + name, content);
-  }
-  let child: ChildProcess | undefined;
+  const children = new Map<string, ChildProcess>();
   let complaints = '';
-  const start = (port = listener.port) => {
-    child = spawn('bash', [`${root}/relay`], {
+  const start = (port = listener.port, machine = first) => {
+    const root = path.join(folder, machine);
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(path.dirname(root + name), { recursive: true });
+      writeFileSync(root + name, content);
+    }
+    const child = spawn('bash', [`${root}/relay`], {
       env: {
         PATH: process.env['PATH'],
         http_proxy: azure.url,
         CAPSTAN_RELAY_ROOT: root,
         CAPSTAN_RELAY_API: `127.0.0.1:${port}`,
         CAPSTAN_RELAY_PAUSE: '0.05',
+        CAPSTAN_RELAY_MACHINE: machine,
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    child.stderr?.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+    children.set(machine, child);
   };
-  const stop = async () => {
+  const stop = async (machine = first) => {
+    const child = children.get(machine);
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child?.once('exit', resolve));
+    const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
   };
   start();
   const store: RelayStore = {
+    list: async (prefix) => [...azure.blobs.keys()].filter((name) => name.startsWith(prefix)),
     put: async (name, content) => void azure.blobs.set(name, (azure.seen.push(content), content)),
     get: async (name) => azure.blobs.get(name),
     delete: async (name) => void azure.blobs.delete(name),
   };
-  const client = connectThroughRelay({ host, store, keys, userData, timeoutMs: 8000, lookMs: 20 });
+  const open = (timeoutMs: number) => connectThroughRelay({ host, store, keys, userData, timeoutMs, lookMs: 20 });
+  const client = open(8000);
   return {
     api,
     system: api.client('system:admin', ['system:masters']),
     azure,
     client,
+    /** Another client, with a patience of its own. */
+    open,
+    /** Ends when the machine has said that its API server answers. */
+    async spoken(machine = first) {
+      while (!azure.blobs.has(`machines/${machine}`)) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
     keys,
     userData,
     store,
@@ -129,12 +145,12 @@ export async function startRelay() {
     complaints: () => complaints,
     async close() {
       client.close();
-      await stop();
+      for (const machine of children.keys()) await stop(machine);
       azure.server.close();
       azure.server.closeAllConnections();
       listener.close();
       api.close();
-      rmSync(root, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

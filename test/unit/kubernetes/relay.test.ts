@@ -6,12 +6,13 @@ import { relayScript } from '#domain/kubeadm/relay.ts';
 import { checkReady } from '#kubernetes/client/connect.ts';
 import { sign, signingKey } from '#kubernetes/client/relay-transport.ts';
 import { samplePlan } from '#test/support/sample-plan.ts';
-import { startRelay } from './relay-world.ts';
+import { first, startRelay } from './relay-world.ts';
 
 /** The script itself runs: bash, curl and openssl, between a storage account and an API server. */
 let world: Awaited<ReturnType<typeof startRelay>>;
 beforeEach(async () => {
   world = await startRelay();
+  await world.spoken();
 });
 afterEach(() => world.close());
 
@@ -42,7 +43,7 @@ test('reading, creating, applying, conflicts and refusals work as over HTTPS', a
     text: 'z',
   });
   expect(await client.delete(one)).toBe(true);
-  await expect.poll(() => world.azure.blobs.size).toBe(0);
+  await expect.poll(() => [...world.azure.blobs.keys()]).toEqual([`machines/${first}`]);
   expect(world.complaints()).toBe('');
 });
 
@@ -88,12 +89,16 @@ test('what is not signed, signed for another name, too old or repeated is never 
   const now = Date.now();
   const put = (name: string, signature: string, payload: string) =>
     azure.blobs.set(`requests/${name}`, `${signature}\n${payload}`);
-  const named = (at: number, number: number) => `${at}-0123456789abcdef-${String(number).padStart(6, '0')}`;
+  const named = (at: number, number: number, machine = first) =>
+    `${machine}/${at}-0123456789abcdef-${String(number).padStart(6, '0')}`;
   put(named(now, 1), 'f'.repeat(64), create('unsigned'));
   put(named(now, 2), sign(key, `request ${named(now, 3)}`, create('moved')), create('moved'));
   put(named(now, 4), sign(key, `request ${named(now, 4)}`, create('right')), create('changed'));
   const old = now - 3_600_000;
   put(named(old, 5), sign(key, `request ${named(old, 5)}`, create('old')), create('old'));
+  // Carried over from another machine, which may have done it.
+  const elsewhere = named(now, 7, 'demo-control-plane-2');
+  put(named(now, 7), sign(key, `request ${elsewhere}`, create('elsewhere')), create('elsewhere'));
   put(named(now, 6), sign(key, `request ${named(now, 6)}`, create('good')), create('good'));
   await expect.poll(() => azure.blobs.has(`results/${named(now, 6)}`), { timeout: 10_000 }).toBe(true);
   put(named(now, 6), sign(key, `request ${named(now, 6)}`, create('good')), create('good'));
@@ -110,10 +115,27 @@ test('a result that the machine has not signed is refused, and a machine that is
   const { store, client, azure } = world;
   await world.stop();
   const asked = client.raw('/readyz');
-  await expect.poll(() => azure.blobs.size).toBe(1);
-  const name = [...azure.blobs.keys()][0]!.replace('requests/', '');
+  const request = () => [...azure.blobs.keys()].find((blob) => blob.startsWith('requests/'));
+  await expect.poll(request).toBeDefined();
+  const name = request()!.replace('requests/', '');
   await store.put(`results/${name}`, `${'0'.repeat(64)}\n200\ntext/plain\n\nok`);
   await expect(asked).rejects.toMatchObject({ name: 'KubernetesForeignCertificate', code: 'RELAY_SIGNATURE' });
+});
+
+test('when a machine falls silent, another one is asked; a word that is not signed is not listened to', async () => {
+  const client = world.open(1500);
+  await world.stop();
+  await expect(client.raw('/readyz')).rejects.toMatchObject({ name: 'KubernetesUnreachable' });
+  // Nobody has spoken since: nothing is sent.
+  world.azure.blobs.set('machines/liar', `${'0'.repeat(64)}\n${Math.floor(Date.now() / 1000) + 60}\n`);
+  await expect(client.raw('/readyz')).rejects.toMatchObject({ code: 'ENOENT' });
+  expect([...world.azure.blobs.keys()].filter((name) => name.startsWith('requests/'))).toEqual([]);
+  world.start(undefined, 'demo-control-plane-2');
+  await world.spoken('demo-control-plane-2');
+  await expect
+    .poll(() => client.raw('/readyz').catch(() => undefined), { timeout: 5000 })
+    .toMatchObject({ status: 200 });
+  client.close();
 });
 
 test('an API server that is down is said to be down by the machine', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { resourceTags } from '#domain/names/tags.ts';
 import { adoptedResources } from '#domain/cluster-api/adopted.ts';
 import { bootstrapData } from '#domain/cluster-api/bundle.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
@@ -65,6 +66,7 @@ export async function bootFirstMachine(plan: ClusterPlan = samplePlan(), timeSca
     },
     virtualMachine: {
       location: 'westeurope',
+      tags: resourceTags(plan.name, plan.tags, { name: machine, role: 'control-plane', machine: true }),
       ...(plan.controlPlane.zone === undefined ? {} : { zones: [plan.controlPlane.zone] }),
       identity: { type: 'UserAssigned', userAssignedIdentities: { [plan.identity.id]: {} } },
       properties: {

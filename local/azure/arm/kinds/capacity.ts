@@ -141,8 +141,42 @@ export function computeUsages(world: World, location: string, subscription: stri
   ];
 }
 
-/** The size catalogue of one region in the form of `Microsoft.Compute/skus`. */
+/** Regions whose availability sets of managed disks have three fault domains; the others have two. */
+const threeFaultDomains = new Set([
+  'canadacentral',
+  'centralus',
+  'eastus',
+  'eastus2',
+  'northcentralus',
+  'northeurope',
+  'southcentralus',
+  'westeurope',
+  'westus',
+]);
+
+/** The catalogue of one region in the form of `Microsoft.Compute/skus`. */
 export function skusOf(world: World, location: string): JsonObject[] {
+  return [...availabilitySetSkus(location), ...sizeSkus(world, location)];
+}
+
+/** Availability sets: `Classic` has its disks in accounts, `Aligned` managed ones. */
+function availabilitySetSkus(location: string): JsonObject[] {
+  return ['Classic', 'Aligned'].map((name) => ({
+    resourceType: 'availabilitySets',
+    name,
+    locations: [location],
+    locationInfo: [{ location, zones: [] }],
+    capabilities: [
+      {
+        name: 'MaximumPlatformFaultDomainCount',
+        value: name === 'Classic' || threeFaultDomains.has(location) ? '3' : '2',
+      },
+    ],
+    restrictions: [],
+  }));
+}
+
+function sizeSkus(world: World, location: string): JsonObject[] {
   const zones = zonesOf(location);
   const all = restrictions(world);
   return SIZES.map((size) => {

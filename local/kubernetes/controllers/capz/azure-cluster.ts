@@ -8,8 +8,8 @@ import { dropFinalizer, ensureFinalizer, isPaused } from '../cluster-api/common.
 import type { ClusterObject } from '../cluster-api/kinds.ts';
 import { ANNOTATION, AZURE_CLUSTER, AZURE_IDENTITY, AZURE_MACHINE, CLUSTER } from '../cluster-api/kinds.ts';
 import type { ArmClient } from './arm-client.ts';
-import { networkSteps } from './network.ts';
-import type { AzureClusterObject } from './spec.ts';
+import { networkSteps, wantedRules } from './network.ts';
+import type { AzureClusterObject, ClusterScope } from './spec.ts';
 import { ownedTag, scopeOf, VERSIONS } from './spec.ts';
 
 const FINALIZER = 'azurecluster.infrastructure.cluster.x-k8s.io';
@@ -23,7 +23,7 @@ export function createAzureClusterController(
   kube: Kube,
   signIn: (azureCluster: AzureClusterObject) => ArmClient,
 ): Reconciler {
-  const progress = new Map<string, number>();
+  const progress = new Map<string, Progress>();
   const ownerOf = (object: AzureClusterObject): ClusterObject | undefined => {
     const owner = object.metadata.ownerReferences?.find((reference) => reference.kind === 'Cluster');
     return owner === undefined ? undefined : kube.get(CLUSTER, object.metadata.namespace ?? '', owner.name);
@@ -75,7 +75,13 @@ interface Subject {
   readonly cluster: ClusterObject;
   readonly azureCluster: AzureClusterObject;
   readonly arm: ArmClient;
-  readonly progress: Map<string, number>;
+  readonly progress: Map<string, Progress>;
+}
+
+/** Of one AzureCluster: steps of Azure Service Operator that were waited for, and the generation that was settled. */
+interface Progress {
+  readonly waits: number;
+  readonly settled?: number | undefined;
 }
 
 function notReady(context: ControllerContext, kube: Kube, azureCluster: AzureClusterObject, message: string): void {
@@ -92,26 +98,29 @@ function notReady(context: ControllerContext, kube: Kube, azureCluster: AzureClu
 }
 
 async function settle(context: ControllerContext, kube: Kube, subject: Subject): Promise<Outcome | undefined> {
-  const { cluster, azureCluster, arm, progress } = subject;
-  const id = azureCluster.metadata.uid ?? '';
-  if (azureCluster.status?.ready === true) return undefined;
+  const { cluster, arm, progress } = subject;
+  const id = subject.azureCluster.metadata.uid ?? '';
+  const { waits, settled } = progress.get(id) ?? { waits: 0 };
+  // A changed spec is settled again, as is everything that was read before a restart.
+  const isReady = subject.azureCluster.status?.ready === true;
+  if (isReady && settled === subject.azureCluster.metadata.generation) return undefined;
+  const zones = await failureDomains(arm, subject.azureCluster);
+  const azureCluster = kube.patchStatus<AzureClusterObject>(
+    subject.azureCluster,
+    Object.keys(zones).length === 0 ? {} : { failureDomains: zones },
+  );
   const scope = scopeOf(cluster, azureCluster);
-  const steps = networkSteps(arm, scope);
-  let waits = progress.get(id) ?? 0;
   let seen = 0;
-  for (const step of steps) {
+  for (const step of networkSteps(arm, scope)) {
     await step.run();
-    if (!step.aso) continue;
+    if (!step.aso || isReady) continue;
     seen += 1;
     if (seen <= waits) continue;
-    waits += 1;
-    progress.set(id, waits);
+    progress.set(id, { waits: seen });
     return { requeueAfter: ASO_SECONDS };
   }
-  const zones =
-    azureCluster.status?.failureDomains ?? (await zonesOf(arm, scope.spec.subscriptionID ?? '', scope.spec.location));
-  for (const [name, domain] of Object.entries(scope.spec.failureDomains ?? {}))
-    zones[name] = { ...domain, controlPlane: domain.controlPlane === true };
+  const written = kube.patch(azureCluster, { spec: { networkSpec: await learned(arm, scope) } });
+  progress.set(id, { waits, settled: written.metadata.generation });
   const updates: ConditionUpdate[] = [
     'NetworkInfrastructureReady',
     'VnetReady',
@@ -126,10 +135,38 @@ async function settle(context: ControllerContext, kube: Kube, subject: Subject):
   }
   kube.patchStatus(azureCluster, {
     ready: true,
-    ...(Object.keys(zones).length === 0 ? {} : { failureDomains: zones }),
     conditions: setLegacyConditions(azureCluster.status?.conditions, updates, context.azure.clock.now()),
   });
   return undefined;
+}
+
+/** Zones of the region; the spec can switch one off for the control plane. */
+async function failureDomains(
+  arm: ArmClient,
+  { status, spec }: AzureClusterObject,
+): Promise<Record<string, { controlPlane?: boolean }>> {
+  const zones: Record<string, { controlPlane?: boolean }> =
+    status?.failureDomains ?? (await zonesOf(arm, spec?.subscriptionID ?? '', spec?.location ?? ''));
+  for (const [name, domain] of Object.entries(spec?.failureDomains ?? {}))
+    zones[name] = { ...domain, controlPlane: domain.controlPlane === true };
+  return zones;
+}
+
+/**
+ * What CAPZ writes into the spec of the AzureCluster once it has looked: id and tags of the network, ids of the subnets,
+ * and rules for SSH and the API server where none names their port (cluster-api-provider-azure, scope/cluster.go).
+ */
+async function learned(arm: ArmClient, scope: ClusterScope): Promise<Json> {
+  const path = scope.id('virtualNetworks', scope.vnetName, scope.vnetResourceGroup);
+  const vnet = await arm.get(path, VERSIONS.network);
+  const subnets = scope.subnets.map((subnet) => ({
+    ...subnet,
+    id: `${vnet?.id ?? path}/subnets/${subnet.name}`,
+    ...(subnet.role === 'control-plane'
+      ? { securityGroup: { ...subnet.securityGroup, securityRules: wantedRules(subnet) } }
+      : {}),
+  }));
+  return { vnet: { id: vnet?.id ?? path, tags: vnet?.tags ?? {} }, subnets };
 }
 
 /** Zones in which any VM size is unrestricted; the control plane's own size is not looked at (cluster-api-provider-azure #5033). */

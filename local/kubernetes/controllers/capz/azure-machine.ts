@@ -24,7 +24,7 @@ import {
   vmPath,
 } from './machine-resources.ts';
 import type { AzureClusterObject, AzureMachineObject } from './spec.ts';
-import { scopeOf, VERSIONS } from './spec.ts';
+import { cloudProviderTag, ownedTag, scopeOf, VERSIONS } from './spec.ts';
 
 const FINALIZER = 'azuremachine.infrastructure.cluster.x-k8s.io';
 const RETRY_SECONDS = 30;
@@ -182,14 +182,22 @@ async function settle(context: ControllerContext, kube: Kube, arm: ArmClient, sc
   }
   vm = await provisioned(context, arm, scope, vm);
   checkIdentities(scope, vm);
-  await ensureTags(arm, scope, vm);
+  await ensureBootstrapExtension(arm, scope);
+  const applied = await ensureTags(arm, scope, vm);
   const current = kube.get(AZURE_MACHINE, azureMachine.metadata.namespace ?? '', scope.name);
   if (current === undefined) return;
   const group = scope.cluster.resourceGroup;
   const providerId =
     scope.spec.providerID ??
     providerIdOf({ subscriptionId: scope.cluster.spec.subscriptionID ?? '', resourceGroup: group, name: scope.name });
-  const patched = kube.patch(current, { spec: { providerID: providerId } }) as AzureMachineObject;
+  const annotations = {
+    'cluster-api-provider-azure': 'true',
+    ...(applied === undefined ? {} : { [LAST_APPLIED_TAGS]: JSON.stringify(applied) }),
+  };
+  const patched = kube.patch(current, {
+    metadata: { annotations },
+    spec: { providerID: providerId },
+  }) as AzureMachineObject;
   const address = await addressOf(arm, scope);
   kube.patchStatus(patched, {
     ready: true,
@@ -247,14 +255,55 @@ function checkIdentities(scope: MachineScope, vm: ArmResource): void {
   }
 }
 
-/** Additional tags only, and only where one is missing or different: an adopted VM with the right tags is not written. */
-async function ensureTags(arm: ArmClient, scope: MachineScope, vm: ArmResource): Promise<void> {
-  const wanted = { ...scope.cluster.spec.additionalTags, ...scope.spec.additionalTags };
+/** What CAPZ has set before: kept on the machine, so that a tag that was taken out of the specs is taken off. */
+const LAST_APPLIED_TAGS = 'sigs.k8s.io/cluster-api-provider-azure-last-applied-tags-vm';
+
+/**
+ * The additional tags and the cloud provider's, only on a machine with the `owned` tag, and only where one is missing or
+ * different (cluster-api-provider-azure, services/tags): an adopted VM with the right tags is not written.
+ *
+ * @returns what is recorded as applied; undefined where the machine is not CAPZ's
+ */
+async function ensureTags(
+  arm: ArmClient,
+  scope: MachineScope,
+  vm: ArmResource,
+): Promise<Record<string, string> | undefined> {
+  const { cluster, azureMachine } = scope;
+  if (vm.tags?.[ownedTag(cluster.name)] !== 'owned') return undefined;
+  const wanted: Record<string, string> = {
+    ...cluster.spec.additionalTags,
+    ...scope.spec.additionalTags,
+    [cloudProviderTag(cluster.name)]: 'owned',
+  };
+  const before = JSON.parse(azureMachine.metadata.annotations?.[LAST_APPLIED_TAGS] ?? '{}') as Record<string, string>;
   const missing = Object.entries(wanted).filter(([name, value]) => vm.tags?.[name] !== value);
-  const isOwned = vm.tags?.[`sigs.k8s.io_cluster-api-provider-azure_cluster_${scope.cluster.name}`] === 'owned';
-  if (missing.length === 0 || !isOwned) return;
-  await arm.patch(`${vmPath(scope)}/providers/Microsoft.Resources/tags/default`, VERSIONS.tags, {
-    operation: 'Merge',
-    properties: { tags: Object.fromEntries(missing) },
+  const gone = Object.entries(before).filter(([name]) => wanted[name] === undefined);
+  for (const [operation, tags] of [
+    ['Merge', missing],
+    ['Delete', gone],
+  ] as const) {
+    if (tags.length === 0) continue;
+    await arm.patch(`${vmPath(scope)}/providers/Microsoft.Resources/tags/default`, VERSIONS.tags, {
+      operation,
+      properties: { tags: Object.fromEntries(tags) },
+    });
+  }
+  return wanted;
+}
+
+/** The extension that watches the bootstrap: written to a machine that runs already too, unless the spec turns it off. */
+async function ensureBootstrapExtension(arm: ArmClient, scope: MachineScope): Promise<void> {
+  const { disableVMBootstrapExtension = true, disableExtensionOperations = false } = scope.spec;
+  if (disableVMBootstrapExtension || disableExtensionOperations) return;
+  const path = `${vmPath(scope)}/extensions/CAPZ.Linux.Bootstrapping`;
+  if ((await arm.get(path, VERSIONS.compute)) !== undefined) return;
+  await arm.put(path, VERSIONS.compute, {
+    location: scope.cluster.spec.location,
+    properties: {
+      publisher: 'Microsoft.Azure.ContainerUpstream',
+      type: 'CAPZ.Linux.Bootstrapping',
+      typeHandlerVersion: '1.0',
+    },
   });
 }

@@ -6,6 +6,7 @@ import { isDeploymentAvailable, kubeFor } from '../context.ts';
 import type { HostedControllers } from '../manager.ts';
 import type { Kube } from '../objects.ts';
 import { createAzureClusterController } from './azure-cluster.ts';
+import { createAzureJsonController } from './azure-json.ts';
 import { createAzureMachineController } from './azure-machine.ts';
 import { createSignIn } from './sign-in.ts';
 import { withDefaults } from './defaults.ts';
@@ -30,6 +31,7 @@ export function capzControllers(context: ControllerContext): HostedControllers {
       return [
         createAzureClusterController(context, kube, whileAso),
         createAzureMachineController(context, kube, signIn),
+        createAzureJsonController(kube, signIn),
       ];
     },
   };

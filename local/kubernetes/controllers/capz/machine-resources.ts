@@ -20,8 +20,8 @@ export interface MachineScope {
 }
 
 const role = (scope: MachineScope): string => (scope.isControlPlane ? 'control-plane' : 'node');
-const tagsOf = (scope: MachineScope, name: string): Record<string, string> => ({
-  ...scope.cluster.tags(name, role(scope), true),
+const tagsOf = (scope: MachineScope, options: { name: string; role?: string }): Record<string, string> => ({
+  ...scope.cluster.tags({ ...options, machine: true }),
   ...scope.spec.additionalTags,
 });
 const nicPath = (scope: MachineScope): string => scope.cluster.id('networkInterfaces', `${scope.name}-nic`);
@@ -31,9 +31,12 @@ export function vmPath(scope: MachineScope): string {
   return scope.cluster.id('Microsoft.Compute/virtualMachines', scope.name);
 }
 
-/** The inbound NAT rule of a control-plane machine: named like it, port 22 or the first free one of 2201 to 2219. */
+/**
+ * The inbound NAT rule of a control-plane machine: named like it, port 22 or the first free one of 2201 to 2219; on an
+ * internal load balancer too (cluster-api-provider-azure, scope/machine.go, InboundNatSpecs).
+ */
 export async function ensureInboundNatRule(arm: ArmClient, scope: MachineScope): Promise<void> {
-  if (!scope.isControlPlane || !scope.cluster.isPublic) return;
+  if (!scope.isControlPlane) return;
   const balancer = scope.cluster.id('loadBalancers', scope.cluster.loadBalancer);
   const path = `${balancer}/inboundNatRules/${scope.name}`;
   if ((await arm.get(path, VERSIONS.network)) !== undefined) return;
@@ -65,16 +68,24 @@ export async function ensureNic(arm: ArmClient, scope: MachineScope): Promise<vo
   const existing = await arm.get(path, VERSIONS.network);
   if (existing !== undefined && existing.properties.provisioningState !== 'Failed') return;
   const { cluster } = scope;
-  const subnet = scope.spec.subnetName ?? cluster.subnets.find((candidate) => candidate.role === role(scope))?.name;
+  const [configured] = scope.spec.networkInterfaces ?? [];
+  const subnet =
+    configured?.subnetName ??
+    scope.spec.subnetName ??
+    cluster.subnets.find((candidate) => candidate.role === role(scope))?.name;
   if (subnet === undefined)
     throw new Error(`AzureCluster ${cluster.azureCluster.metadata.name} has no subnet with role ${role(scope)}`);
   const balancer = cluster.id('loadBalancers', cluster.loadBalancer);
   const pools = scope.isControlPlane ? [{ id: `${balancer}/backendAddressPools/${cluster.backendPool}` }] : [];
   await arm.put(path, VERSIONS.network, {
     location: cluster.spec.location,
-    tags: tagsOf(scope, `${scope.name}-nic`),
+    tags: tagsOf(scope, { name: `${scope.name}-nic` }),
     properties: {
-      enableAcceleratedNetworking: scope.spec.acceleratedNetworking ?? false,
+      enableAcceleratedNetworking:
+        configured?.acceleratedNetworking ??
+        scope.spec.acceleratedNetworking ??
+        (await capabilityOf(arm, scope, 'virtualMachines', scope.spec.vmSize, 'AcceleratedNetworkingEnabled')) ===
+          'True',
       enableIPForwarding: false,
       ipConfigurations: [
         {
@@ -108,12 +119,33 @@ export async function ensureAvailabilitySet(arm: ArmClient, scope: MachineScope)
   if ((await arm.get(path, VERSIONS.compute)) === undefined) {
     await arm.put(path, VERSIONS.compute, {
       location: scope.cluster.spec.location,
-      tags: scope.cluster.tags(name, role(scope)),
+      tags: tagsOf(scope, { name, role: 'common' }),
       sku: { name: 'Aligned' },
-      properties: { platformFaultDomainCount: 2, platformUpdateDomainCount: 5 },
+      properties: {
+        platformFaultDomainCount: Number(
+          await capabilityOf(arm, scope, 'availabilitySets', 'Aligned', 'MaximumPlatformFaultDomainCount'),
+        ),
+      },
     });
   }
   return path;
+}
+
+/** A capability from the SKU catalogue. CAPZ stops where the catalogue does not know what it looks for (R7). */
+async function capabilityOf(
+  arm: ArmClient,
+  { cluster }: MachineScope,
+  type: 'virtualMachines' | 'availabilitySets',
+  name: string,
+  capability: string,
+): Promise<string | undefined> {
+  const path = `/subscriptions/${cluster.spec.subscriptionID ?? ''}/providers/Microsoft.Compute/skus`;
+  const answer = await arm.get(path, VERSIONS.skus, { $filter: `location eq '${cluster.spec.location}'` });
+  const skus = Array.isArray(answer?.['value']) ? (answer['value'] as Json[]) : [];
+  const sku = skus.find((candidate) => candidate['resourceType'] === type && candidate['name'] === name);
+  if (sku === undefined) throw new Error(`failed to get ${type} SKU ${name} in compute api`);
+  const capabilities = (sku['capabilities'] as { name: string; value: string }[] | undefined) ?? [];
+  return capabilities.find((entry) => entry.name === capability)?.value;
 }
 
 function imageReference(spec: AzureMachineSpec, subscription: string): Json {
@@ -160,7 +192,7 @@ export function vmBody(scope: MachineScope, availabilitySet: string | undefined)
       : [];
   return {
     location: cluster.spec.location,
-    tags: tagsOf(scope, name),
+    tags: tagsOf(scope, { name, role: role(scope) }),
     ...(scope.zone === undefined ? {} : { zones: [scope.zone] }),
     ...(identities.length === 0
       ? {}
@@ -231,7 +263,7 @@ export async function removeMachineResources(arm: ArmClient, scope: MachineScope
   for (const path of [disk('OSDisk'), ...(spec.dataDisks ?? []).map((data) => disk(data.nameSuffix))])
     await arm.remove(path, VERSIONS.disks);
   await arm.remove(nicPath(scope), VERSIONS.network);
-  if (scope.isControlPlane && cluster.isPublic) {
+  if (scope.isControlPlane) {
     await arm.remove(`${cluster.id('loadBalancers', cluster.loadBalancer)}/inboundNatRules/${name}`, VERSIONS.network);
   }
 }

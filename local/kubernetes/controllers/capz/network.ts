@@ -35,7 +35,7 @@ export function networkSteps(arm: ArmClient, scope: ClusterScope): NetworkStep[]
         if ((await arm.get(group, VERSIONS.groups)) !== undefined) return;
         await arm.put(group, VERSIONS.groups, {
           location: spec.location,
-          tags: scope.tags(scope.resourceGroup, 'common'),
+          tags: scope.tags({ name: scope.resourceGroup, role: 'common' }),
         });
       },
     },
@@ -46,7 +46,7 @@ export function networkSteps(arm: ArmClient, scope: ClusterScope): NetworkStep[]
         const addressPrefixes = spec.networkSpec?.vnet?.cidrBlocks ?? ['10.0.0.0/8'];
         const body = {
           location: spec.location,
-          tags: scope.tags(scope.vnetName, 'common'),
+          tags: scope.tags({ name: scope.vnetName, role: 'common' }),
           properties: { addressSpace: { addressPrefixes } },
         };
         managed = isOwned(await createWhenAbsent(arm, vnetPath, body), scope.name);
@@ -91,8 +91,9 @@ export function wantedRules(subnet: SubnetSpec): SecurityRule[] {
   const rules = [...(subnet.securityGroup?.securityRules ?? [])];
   if (subnet.role !== 'control-plane') return rules;
   const names = (port: string): boolean => rules.some((rule) => rule.destinationPorts === port);
-  const allow = (name: string, port: string, priority: number): SecurityRule => ({
+  const allow = (name: string, description: string, port: string, priority: number): SecurityRule => ({
     name,
+    description,
     protocol: 'Tcp',
     direction: 'Inbound',
     priority,
@@ -102,8 +103,8 @@ export function wantedRules(subnet: SubnetSpec): SecurityRule[] {
     destination: '*',
     action: 'Allow',
   });
-  if (!names('22')) rules.push(allow('allow_ssh', '22', 2200));
-  if (!names('6443')) rules.push(allow('allow_apiserver', '6443', 2201));
+  if (!names('22')) rules.push(allow('allow_ssh', 'Allow SSH', '22', 2200));
+  if (!names('6443')) rules.push(allow('allow_apiserver', 'Allow K8s API Server', '6443', 2201));
   return rules;
 }
 
@@ -115,7 +116,7 @@ async function ensureSecurityGroups(arm: ArmClient, scope: ClusterScope): Promis
     const existing = await arm.get(path, VERSIONS.network);
     const body = (current: unknown[]): Json => ({
       location: scope.spec.location,
-      tags: existing?.tags ?? scope.tags(name, 'common'),
+      tags: existing?.tags ?? scope.tags({ name }),
       properties: { securityRules: current },
     });
     if (existing === undefined) {
@@ -143,26 +144,26 @@ async function ensureRouteTables(arm: ArmClient, scope: ClusterScope): Promise<v
   for (const name of new Set(
     scope.subnets.map((subnet) => subnet.routeTable?.name ?? `${scope.name}-node-routetable`),
   )) {
-    const body = { location: scope.spec.location, tags: scope.tags(name, 'common'), properties: { routes: [] } };
+    const body = { location: scope.spec.location, tags: scope.tags({ name }), properties: {} };
     await createWhenAbsent(arm, scope.id('routeTables', name, scope.vnetResourceGroup), body);
   }
 }
 
 async function ensurePublicIps(arm: ArmClient, scope: ClusterScope): Promise<void> {
-  const wanted: { name: string; dnsName: string | undefined; role: string }[] = [];
+  const wanted: { name: string; dnsName: string | undefined }[] = [];
   if (scope.isPublic) {
     const ip = scope.spec.networkSpec?.apiServerLB?.frontendIPs?.[0]?.publicIP;
-    wanted.push({ name: ip?.name ?? `pip-${scope.name}-apiserver`, dnsName: ip?.dnsName, role: 'apiserver' });
+    wanted.push({ name: ip?.name ?? `pip-${scope.name}-apiserver`, dnsName: ip?.dnsName });
   }
   for (const subnet of scope.subnets) {
     const name = subnet.natGateway?.ip?.name;
     if (name !== undefined && name !== '' && !wanted.some((other) => other.name === name))
-      wanted.push({ name, dnsName: undefined, role: 'common' });
+      wanted.push({ name, dnsName: undefined });
   }
-  for (const { name, dnsName, role } of wanted) {
+  for (const { name, dnsName } of wanted) {
     await createWhenAbsent(arm, scope.id('publicIPAddresses', name), {
       location: scope.spec.location,
-      tags: scope.tags(name, role),
+      tags: scope.tags({ name }),
       sku: { name: 'Standard' },
       ...(scope.azureCluster.status?.failureDomains === undefined
         ? {}
@@ -190,7 +191,7 @@ async function ensureNatGateways(arm: ArmClient, scope: ClusterScope): Promise<v
     const publicIpAddresses = ip === undefined ? [] : [{ id: scope.id('publicIPAddresses', ip) }];
     const body = {
       location: scope.spec.location,
-      tags: scope.tags(name, 'common'),
+      tags: scope.tags({ name }),
       sku: { name: 'Standard' },
       properties: { idleTimeoutInMinutes: 4, publicIpAddresses },
     };
@@ -237,6 +238,8 @@ function loadBalancerParts(scope: ClusterScope, path: string): Record<string, Js
           id: `${scope.id('virtualNetworks', scope.vnetName, scope.vnetResourceGroup)}/subnets/${subnet?.name ?? ''}`,
         },
       };
+  const { availabilityZones = [] } = scope.spec.networkSpec?.apiServerLB ?? {};
+  const zones = scope.isPublic || availabilityZones.length === 0 ? {} : { zones: availabilityZones };
   const port = scope.cluster.spec?.controlPlaneEndpoint?.port ?? 6443;
   const rule = {
     protocol: 'Tcp',
@@ -251,7 +254,7 @@ function loadBalancerParts(scope: ClusterScope, path: string): Record<string, Js
     probe: { id: `${path}/probes/HTTPSProbe` },
   };
   return {
-    frontendIPConfigurations: [{ name: scope.frontend, properties: frontend }],
+    frontendIPConfigurations: [{ name: scope.frontend, ...zones, properties: frontend }],
     backendAddressPools: [{ name: scope.backendPool }],
     loadBalancingRules: [{ name: 'LBRuleHTTPS', properties: rule }],
     probes: [
@@ -262,7 +265,6 @@ function loadBalancerParts(scope: ClusterScope, path: string): Record<string, Js
           port,
           requestPath: '/readyz',
           intervalInSeconds: 15,
-          numberOfProbes: 4,
           probeThreshold: 1,
         },
       },
@@ -301,11 +303,10 @@ async function ensureLoadBalancer(arm: ArmClient, scope: ClusterScope): Promise<
     merged[part] = [...present, ...missing];
   }
   if (isComplete) return;
-  const role = scope.isPublic ? 'apiserver' : 'apiserver-internal';
   const body = {
     location: scope.spec.location,
     sku: { name: 'Standard' },
-    tags: existing?.tags ?? scope.tags(scope.loadBalancer, role),
+    tags: scope.tags({ role: 'apiserver' }),
     properties: merged,
   };
   await arm.put(path, VERSIONS.network, body, existing?.etag);

@@ -10,6 +10,7 @@ export const VERSIONS = {
   skus: '2021-07-01',
   groups: '2025-04-01',
   tags: '2025-04-01',
+  identities: '2023-01-31',
 } as const;
 
 export interface SecurityRule {
@@ -40,6 +41,8 @@ export interface LoadBalancerSpec {
   name?: string;
   type?: 'Public' | 'Internal';
   sku?: string;
+  /** Of an internal frontend; a public one has those of its address. */
+  availabilityZones?: string[];
   frontendIPs?: { name: string; publicIP?: { name: string; dnsName?: string }; privateIP?: string }[];
   backendPool?: { name?: string };
 }
@@ -48,12 +51,19 @@ export interface AzureClusterSpec {
   subscriptionID?: string;
   location: string;
   resourceGroup?: string;
+  azureEnvironment?: string;
   additionalTags?: Record<string, string>;
   identityRef?: { name?: string; namespace?: string; kind?: string };
   controlPlaneEndpoint?: { host?: string; port?: number };
   failureDomains?: Record<string, { controlPlane?: boolean }>;
   networkSpec?: {
-    vnet?: { name?: string; resourceGroup?: string; cidrBlocks?: string[] };
+    vnet?: {
+      name?: string;
+      resourceGroup?: string;
+      cidrBlocks?: string[];
+      id?: string;
+      tags?: Record<string, string>;
+    };
     subnets?: SubnetSpec[];
     apiServerLB?: LoadBalancerSpec;
     nodeOutboundLB?: LoadBalancerSpec;
@@ -67,7 +77,13 @@ export interface AzureMachineSpec {
   identity?: string;
   userAssignedIdentities?: { providerID: string }[];
   sshPublicKey?: string;
+  networkInterfaces?: { subnetName?: string; privateIPConfigs?: number; acceleratedNetworking?: boolean }[];
+  /** Deprecated in favour of `networkInterfaces`, and moved there by the webhook. */
   subnetName?: string;
+  acceleratedNetworking?: boolean;
+  disableExtensionOperations?: boolean;
+  /** Absent counts as true since CAPZ v1.25. */
+  disableVMBootstrapExtension?: boolean;
   image?: {
     id?: string;
     marketplace?: { publisher: string; offer: string; sku: string; version: string };
@@ -88,7 +104,6 @@ export interface AzureMachineSpec {
     managedDisk?: { storageAccountType?: string };
   }[];
   additionalTags?: Record<string, string>;
-  acceleratedNetworking?: boolean;
   spotVMOptions?: object;
   securityProfile?: { encryptionAtHost?: boolean };
 }
@@ -125,8 +140,13 @@ export interface ClusterScope {
   readonly backendPool: string;
   /** Id under the cluster's resource group, or under another one. */
   id(type: string, name: string, resourceGroup?: string): string;
-  /** Tags of a resource of this cluster. */
-  tags(name: string, role: string, machine?: boolean): Record<string, string>;
+  /** Tags of a resource of this cluster: which has a name and a role, CAPZ's services decide one by one. */
+  tags(options: { name?: string; role?: string; machine?: boolean }): Record<string, string>;
+}
+
+/** Marks what belongs to a cluster for the cloud provider: on machines, and all that is made for one. */
+export function cloudProviderTag(cluster: string): string {
+  return `kubernetes.io_cluster_${cluster}`;
 }
 
 /** Tag that marks a resource as CAPZ's own. */
@@ -158,12 +178,12 @@ export function scopeOf(cluster: ClusterObject, azureCluster: AzureClusterObject
     backendPool: balancer?.backendPool?.name ?? `${loadBalancer}-backendPool`,
     id: (type, resource, group = resourceGroup) =>
       `/subscriptions/${spec.subscriptionID ?? ''}/resourceGroups/${group}/providers/${type.includes('/') ? type : `Microsoft.Network/${type}`}/${resource}`,
-    tags: (resource, role, machine = false) => ({
+    tags: ({ name: resource, role, machine = false }) => ({
       ...spec.additionalTags,
       [ownedTag(name)]: 'owned',
-      'sigs.k8s.io_cluster-api-provider-azure_role': role,
-      Name: resource,
-      ...(machine ? { [`kubernetes.io_cluster_${name}`]: 'owned' } : {}),
+      ...(role === undefined ? {} : { 'sigs.k8s.io_cluster-api-provider-azure_role': role }),
+      ...(resource === undefined ? {} : { Name: resource }),
+      ...(machine ? { [cloudProviderTag(name)]: 'owned' } : {}),
     }),
   };
 }

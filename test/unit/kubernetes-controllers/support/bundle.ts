@@ -90,6 +90,7 @@ export function seedAzure(azure: FakeAzure, customData: string): void {
       ...resource,
     });
   put(`/subscriptions/${SUBSCRIPTION}/resourceGroups/platform`, { location: 'westeurope' });
+  put(IDENTITY_ID, { location: 'westeurope', properties: { clientId: 'c' } });
   put(path('virtualNetworks', `${NAME}-vnet`), { location: 'westeurope' });
   for (const subnet of ['controlplane', 'node'])
     put(`${path('virtualNetworks', `${NAME}-vnet`)}/subnets/${NAME}-${subnet}-subnet`, {});
@@ -118,7 +119,10 @@ export function seedAzure(azure: FakeAzure, customData: string): void {
   put(VM, {
     location: 'westeurope',
     zones: ['1'],
-    tags: { [`sigs.k8s.io_cluster-api-provider-azure_cluster_${NAME}`]: 'owned' },
+    tags: {
+      [`sigs.k8s.io_cluster-api-provider-azure_cluster_${NAME}`]: 'owned',
+      [`kubernetes.io_cluster_${NAME}`]: 'owned',
+    },
     identity: { type: 'UserAssigned', userAssignedIdentities: { [IDENTITY_ID]: {} } },
     properties: {
       provisioningState: 'Succeeded',

@@ -128,16 +128,34 @@ export async function startFakeAzure(timeScale: number): Promise<FakeAzure> {
     if (key.endsWith('/skus')) {
       return answer(response, 200, {
         value: [
-          {
+          ...['Standard_D2s_v5', 'Standard_D4s_v5'].map((name) => ({
             resourceType: 'virtualMachines',
-            name: 'Standard_D2s_v5',
+            name,
             locationInfo: [{ location: 'westeurope', zones: fake.zones }],
+            capabilities: [{ name: 'AcceleratedNetworkingEnabled', value: 'True' }],
+            restrictions: [],
+          })),
+          {
+            resourceType: 'availabilitySets',
+            name: 'Aligned',
+            locationInfo: [{ location: 'westeurope', zones: [] }],
+            capabilities: [{ name: 'MaximumPlatformFaultDomainCount', value: '3' }],
             restrictions: [],
           },
         ],
       });
     }
     if (method === 'PUT') return put(key, url, await bodyOf(incoming), response);
+    if (method === 'PATCH' && key.endsWith('/tags/default')) {
+      const tagged = resources.get(key.replace('/providers/microsoft.resources/tags/default', ''));
+      const { operation, properties } = await bodyOf(incoming);
+      if (tagged === undefined) return answer(response, 404, { error: { code: 'ResourceNotFound', message: key } });
+      tagged['tags'] =
+        operation === 'Merge'
+          ? { ...tagged['tags'], ...properties.tags }
+          : Object.fromEntries(Object.entries(tagged['tags']).filter(([name]) => !(name in properties.tags)));
+      return answer(response, 200, { properties: { tags: tagged['tags'] } });
+    }
     const existing = resources.get(key);
     if (method === 'DELETE') {
       fake.deleteVm(key);
