@@ -8,6 +8,7 @@ import { managedPreflight } from './managed.ts';
 import { recordEvent } from './progress.ts';
 import { refusedChecks } from './refused.ts';
 import { savePlan } from './record.ts';
+import type { Work } from './runtime.ts';
 
 /** Names of the blobs in which the facts of a plan are kept for later operations. */
 export function factsDocument(uid: string): string {
@@ -22,7 +23,7 @@ defineActivity('runPreflight', async (work, input) => {
   if (work.head.kind === 'ManagedCluster') return managedPreflight(work, input);
   const azure = await work.azure();
   const document = await work.document();
-  const read = await azure.survey(document, work.ref.uid);
+  const read = await azure.survey(document, work.ref.uid, (await factsBefore(work))?.shares);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   // A group that was made a moment ago may not be known everywhere yet: a second look decides.
@@ -51,6 +52,12 @@ defineActivity('runPreflight', async (work, input) => {
     await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
   return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
 });
+
+/** The facts of an earlier plan of this life of the cluster: what it has joined, it stays with. */
+async function factsBefore(work: Work): Promise<AzureFacts | undefined> {
+  const text = await work.store.documents.get(factsDocument(work.ref.uid));
+  return text === undefined ? undefined : (JSON.parse(text) as AzureFacts);
+}
 
 /** A role that was just given arrives by itself. */
 function onlyRoleIsMissing(checks: readonly PreflightCheck[]): boolean {

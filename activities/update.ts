@@ -70,7 +70,7 @@ async function planChange(work: Work): Promise<Outcome<PlannedChange>> {
   const unknown = sizes.some((size) => stored.vmSizes[size] === undefined);
   let facts = stored;
   if (newImage || unknown) {
-    const read = await azure.readFacts(after, work.ref.uid);
+    const read = await azure.readFacts(after, work.ref.uid, stored.shares);
     if (read.status !== 'done') return read;
     facts = updatedFacts(stored, read.value.facts, { newImage });
   }
