@@ -65,7 +65,10 @@ export function storageAccountCandidates(
 ): readonly string[] {
   const { cluster, share = 0 } = of;
   const place = [
-    ...[subscriptionId, resourceGroup, location, ...(cluster === undefined ? [] : [cluster])],
+    subscriptionId,
+    resourceGroup,
+    location,
+    ...(cluster === undefined ? [] : [cluster]),
     ...(share === 0 ? [] : [`share-${share}`]),
   ].join('/');
   return [0, 1, 2, 3, 4].map((attempt) => `st${shortHash(`${place}/${attempt}`.toLowerCase(), 12)}`);

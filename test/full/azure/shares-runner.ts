@@ -70,7 +70,7 @@ await world.arm('PUT', `/subscriptions/${subscription}/resourcegroups/${group}?a
 });
 for (const family of ['cores', 'standardDSv5Family', 'PublicIPAddresses'])
   await world.fault({ quota: { location: 'westeurope', family, limit: 100_000 } });
-const before = (await world.resources()).map(({ id }) => id);
+const before = new Set((await world.resources()).map(({ id }) => id));
 const names = Array.from({ length: flag('clusters', 3) }, (_, index) => `crowd-${index}`);
 const room = flag('room', -1);
 if (room >= 0) {
@@ -104,7 +104,7 @@ const result = {
   moves: { most: Math.max(...moves), all: moves.reduce((sum, count) => sum + count, 0) },
   left,
   tags,
-  stays: after.filter(({ id }) => !before.includes(id)).map(({ id }) => id.split('/').slice(-2).join('/')),
+  stays: after.filter(({ id }) => !before.has(id)).map(({ id }) => id.split('/').slice(-2).join('/')),
   secrets: await world.secrets(),
   unmodelled: await world.unmodelled(),
   cpuSeconds: Math.round(process.cpuUsage().user / 1e6),
