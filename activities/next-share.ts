@@ -5,9 +5,9 @@ import { type FullError, fullPart, leftPrefix, movedResources, sharesAfter } fro
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { withDefaults } from '#domain/spec/defaults.ts';
 import { done } from '#domain/outcome.ts';
+import { factsDocument } from '#domain/record.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
-import { factsDocument } from './preflight.ts';
 import { recordEvent } from './progress.ts';
 import { savePlan } from './record.ts';
 import type { Work } from './runtime.ts';

@@ -3,17 +3,13 @@ import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
+import { factsDocument } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
 import { managedPreflight } from './managed.ts';
 import { recordEvent } from './progress.ts';
 import { refusedChecks } from './refused.ts';
 import { savePlan } from './record.ts';
 import type { Work } from './runtime.ts';
-
-/** Names of the blobs in which the facts of a plan are kept for later operations. */
-export function factsDocument(uid: string): string {
-  return `facts/${uid}.json`;
-}
 
 /** Ten minutes in steps of 30 s: role assignments take that long at most (azure-behaviour.md §6, Identity lag). */
 const roleWaitSeconds = 30;
