@@ -1,5 +1,6 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { Outcome } from '#domain/outcome.ts';
+import type { FullError } from '#domain/plan/shares.ts';
 import type { RunShape } from '#domain/plan/shape.ts';
 import type { ClusterRef } from '#domain/record.ts';
 import type { StepId } from '#domain/steps.ts';
@@ -29,6 +30,11 @@ export interface Activities {
   runPreflight: { input: ActivityInput; value: RunShape };
   /** The stored plan's shape again, for operations that need no preflight. */
   ensureResource: { input: ActivityInput & { readonly key: string }; value: { readonly action: string } };
+  /** Plans the next account, image or copy when one is full; gives the inventory keys of what is to be left. */
+  takeNextShare: {
+    input: ActivityInput & { readonly full: FullError };
+    value: { readonly taken: boolean; readonly keys: readonly string[] };
+  };
   createKeys: { input: ActivityInput; value: Record<string, never> };
   planImageCopy: { input: ActivityInput; value: { readonly slices: number; readonly bytes: number } };
   copyImageSlice: { input: ActivityInput & { readonly slice: number }; value: { readonly bytes: number } };

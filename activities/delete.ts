@@ -1,6 +1,7 @@
 import type { RemoveOutcome } from '#azure/types.ts';
 import { type DeletedSecret, deletedSecretsDocument, deletionWaves, settledItems } from '#domain/plan/deletion.ts';
-import type { ResourceKind } from '#domain/plan/types.ts';
+import { leftPrefix } from '#domain/plan/shares.ts';
+import type { ClusterPlan, ResourceKind } from '#domain/plan/types.ts';
 import { secretPrefix } from '#domain/names/names.ts';
 import { diskSecret, sourceSecret } from '#domain/storage/sealed-source.ts';
 import type { InventoryItem } from '#domain/record.ts';
@@ -62,7 +63,7 @@ defineActivity('planDeletion', async (work) => {
   const items = await work.store.clusters.items(work.ref.name);
   const byId = new Map(items.map((item) => [item.id.toLowerCase(), item]));
   const left: { key: string; kind: ResourceKind }[] = [];
-  for (const { id, kind } of await azure.findOwned(plan)) {
+  for (const { id, kind } of await azure.findOwned(plan, { shared: true })) {
     if (kind === undefined || byId.get(id.toLowerCase())?.state === 'kept') continue;
     const key = byId.get(id.toLowerCase())?.key ?? `found-${id.split('/').slice(-2).join('-')}`;
     await work.store.clusters.putItem(work.ref.name, {
@@ -102,8 +103,8 @@ function isLeft(item: InventoryItem): boolean {
 }
 
 /** Takes the copy of the image away; what cannot be reached is listed with its cause, and keeps nothing else waiting. */
-async function removeCopy(work: Work): Promise<RemoveOutcome> {
-  const plan = await work.plan();
+async function removeCopy(work: Work, item: InventoryItem): Promise<RemoveOutcome> {
+  const plan = inAccountOf(await work.plan(), item);
   const { id } = plan.storage.account;
   const outcome = await (await work.azure()).leaveCopy(plan);
   if (outcome.status === 'wait') return outcome;
@@ -117,6 +118,15 @@ async function removeCopy(work: Work): Promise<RemoveOutcome> {
     : { status: 'done', action: 'kept', id, reason: 'it is in your account; the copy of the image in it is deleted' };
 }
 
+/** The plan with the account that holds the container: the cluster may have moved on to another one. Pure. */
+function inAccountOf(plan: ClusterPlan, { id }: InventoryItem): ClusterPlan {
+  const account = id.split('/blobServices/')[0] ?? '';
+  if (account.toLowerCase() === plan.storage.account.id.toLowerCase()) return plan;
+  const { resourceGroup } = plan.azure;
+  const other = { id: account, name: last(account), resourceGroup, owned: true };
+  return { ...plan, storage: { ...plan.storage, account: other } };
+}
+
 defineActivity('removeResource', async (work, input) => {
   const item = await work.store.clusters.item(work.ref.name, input.key);
   if (item === undefined) return done({ action: 'absent' });
@@ -125,7 +135,7 @@ defineActivity('removeResource', async (work, input) => {
   const poller = input.state?.['begun'] === true ? await work.store.documents.get(name) : undefined;
   const outcome =
     item.kind === 'blobContainer'
-      ? await removeCopy(work)
+      ? await removeCopy(work, item)
       : await azure.remove({
           id: item.id,
           kind: item.kind,
@@ -142,6 +152,11 @@ defineActivity('removeResource', async (work, input) => {
   if (outcome.status === 'failed') return failed(outcome.error);
   await work.store.documents.delete(name);
   const kept = outcome.action === 'kept';
+  if (input.key.startsWith(leftPrefix)) {
+    // It has other users, or nobody: of this cluster nothing is in it.
+    await work.store.clusters.forgetItem(work.ref.name, input.key);
+    return done({ action: outcome.action });
+  }
   await work.store.clusters.putItem(work.ref.name, {
     ...item,
     state: kept ? 'kept' : 'deleted',

@@ -3,17 +3,14 @@ import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, wait } from '#domain/outcome.ts';
+import { factsDocument } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
 import { bootRecord, holdsState, isOtherMachine } from './first-machine.ts';
 import { managedPreflight } from './managed.ts';
 import { recordEvent } from './progress.ts';
 import { refusedChecks } from './refused.ts';
 import { savePlan } from './record.ts';
-
-/** Names of the blobs in which the facts of a plan are kept for later operations. */
-export function factsDocument(uid: string): string {
-  return `facts/${uid}.json`;
-}
+import type { Work } from './runtime.ts';
 
 /** Ten minutes in steps of 30 s: role assignments take that long at most (azure-behaviour.md §6, Identity lag). */
 const roleWaitSeconds = 30;
@@ -23,7 +20,7 @@ defineActivity('runPreflight', async (work, input) => {
   if (work.head.kind === 'ManagedCluster') return managedPreflight(work, input);
   const azure = await work.azure();
   const document = await work.document();
-  const read = await azure.survey(document, work.ref.uid);
+  const read = await azure.survey(document, work.ref.uid, (await factsBefore(work))?.shares);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   // A group that was made a moment ago may not be known everywhere yet: a second look decides.
@@ -58,6 +55,12 @@ defineActivity('runPreflight', async (work, input) => {
     await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
   return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
 });
+
+/** The facts of an earlier plan of this life of the cluster: what it has joined, it stays with. */
+async function factsBefore(work: Work): Promise<AzureFacts | undefined> {
+  const text = await work.store.documents.get(factsDocument(work.ref.uid));
+  return text === undefined ? undefined : (JSON.parse(text) as AzureFacts);
+}
 
 /** A role that was just given arrives by itself. */
 function onlyRoleIsMissing(checks: readonly PreflightCheck[]): boolean {

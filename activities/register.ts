@@ -7,6 +7,7 @@ import './ensure-resource.ts';
 import './finish.ts';
 import './first-machine.ts';
 import './image.ts';
+import './next-share.ts';
 import './managed.ts';
 import './pivot.ts';
 import './preflight.ts';

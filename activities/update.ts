@@ -5,12 +5,12 @@ import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { updateCost, updateStages } from '#domain/plan/update.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
+import { factsDocument } from '#domain/record.ts';
 import { updateSteps } from '#domain/steps.ts';
 import { type Changes, changesOf } from './changes.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
-import { factsDocument } from './preflight.ts';
 import { recordEvent } from './progress.ts';
 import { refusedChecks } from './refused.ts';
 import { planAsBuilt, savePlan } from './record.ts';
@@ -70,7 +70,7 @@ async function planChange(work: Work): Promise<Outcome<PlannedChange>> {
   const unknown = sizes.some((size) => stored.vmSizes[size] === undefined);
   let facts = stored;
   if (newImage || unknown) {
-    const read = await azure.readFacts(after, work.ref.uid);
+    const read = await azure.readFacts(after, work.ref.uid, stored.shares);
     if (read.status !== 'done') return read;
     facts = updatedFacts(stored, read.value.facts, { newImage });
   }

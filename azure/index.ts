@@ -1,5 +1,5 @@
 import { connect } from './clients/clients.ts';
-import { readFacts, survey } from './facts/facts.ts';
+import { readFacts, shareFrom, survey } from './facts/facts.ts';
 import { findOwned } from './inventory/find.ts';
 import { groupExists, managedCredentials } from './managed/credentials.ts';
 import { surveyManaged } from './managed/facts.ts';
@@ -31,8 +31,9 @@ export function createAzure(settings: AzureSettings): Azure {
   return {
     ensure: (request) => kinds[request.resource.kind].ensure(connection, request),
     remove: (request) => kinds[request.kind].remove(connection, request),
-    survey: (document, uid) => survey(connection, secrets, document, uid),
-    readFacts: (document, uid) => readFacts(connection, secrets, document, uid),
+    survey: (document, uid, planned) => survey(connection, secrets, document, uid, planned),
+    readFacts: (document, uid, planned) => readFacts(connection, secrets, document, uid, planned),
+    shareFrom: (document, facts, from) => shareFrom(connection, document, facts, from),
     preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
     surveyManaged: (document) => surveyManaged(connection, document),
     preflightManaged: (plan, facts) => preflightManaged(connection, plan, facts),
@@ -42,7 +43,7 @@ export function createAzure(settings: AzureSettings): Azure {
     leaveCopy: (plan) => copy.leave(plan),
     listStorage: (subscriptionId, resourceGroup) => listStorage(connection, subscriptionId, resourceGroup),
     secrets,
-    findOwned: (plan) => findOwned(connection, plan),
+    findOwned: (plan, options) => findOwned(connection, plan, options),
     applyTags: (plan, change, most) => applyTags(connection, plan, change, most),
     observe: (plan, resources) =>
       connection.withReads(plan.azure.subscriptionId, resources.length + 2, async () => {

@@ -3,7 +3,7 @@ import type { ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/ty
 import { agentPool } from './agentPool/client.ts';
 import { availabilitySet } from './availabilitySet/client.ts';
 import { blobContainer, relayContainer } from './blobContainer/client.ts';
-import type { Connection } from './clients/clients.ts';
+import type { Clients, Connection } from './clients/clients.ts';
 import { disk } from './disk/client.ts';
 import { gallery } from './gallery/client.ts';
 import { galleryImage } from './galleryImage/client.ts';
@@ -23,7 +23,7 @@ import { privateDnsZoneGroup } from './privateDnsZoneGroup/client.ts';
 import { privateDnsZoneLink } from './privateDnsZoneLink/client.ts';
 import { privateEndpoint } from './privateEndpoint/client.ts';
 import { publicIPAddress } from './publicIPAddress/client.ts';
-import { compareKind, firstParameters } from './resource/compare.ts';
+import { compareKind, firstParameters, readTags } from './resource/compare.ts';
 import { ensureKind } from './resource/ensure.ts';
 import type { KindDefinition, Ownership } from './resource/kind.ts';
 import { removeKind } from './resource/remove.ts';
@@ -54,6 +54,8 @@ export interface KindAdapter {
   parameters(connection: Connection, request: CompareRequest): unknown;
   remove(connection: Connection, request: RemoveRequest): Promise<RemoveOutcome>;
   observe(connection: Connection, plan: ClusterPlan, resource: PlannedResource): Promise<ObservedResource>;
+  /** Tags of a resource by its id; undefined when it does not exist. A failure halts the sequence. */
+  tags(clients: Clients, id: string): Promise<Readonly<Record<string, string>> | undefined>;
 }
 
 /** A kind that plans of self-managed clusters hold. */
@@ -88,6 +90,7 @@ function closed<Body, Plan extends AnyPlan>(
     parameters: (connection, request) => firstParameters(connection, definition, narrow(request)),
     remove: (connection, request) => removeKind(connection, definition, request),
     observe: (connection, plan, resource) => observeKind(connection, definition, plan, resource),
+    tags: (clients, id) => readTags(clients, definition, id),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { CapstanError } from '#domain/errors/error.ts';
 import type { AnyPlan, ManagedDocument, ManagedFacts, ManagedPlan } from '#domain/managed/types.ts';
 import type { Outcome } from '#domain/outcome.ts';
-import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind } from '#domain/plan/types.ts';
+import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind, Shares } from '#domain/plan/types.ts';
 import type { Secret } from '#domain/secret.ts';
 import type { StepId } from '#domain/steps.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
@@ -217,10 +217,20 @@ export interface Azure {
   ensure(request: EnsureRequest): Promise<EnsureOutcome>;
   /** One step of deleting one resource; what does not carry the cluster's tag is kept. Idempotent. */
   remove(request: RemoveRequest): Promise<RemoveOutcome>;
-  /** Reads what the plan needs to know; problems are rows, all of them together. Nothing is written. */
-  survey(document: ClusterDocument, uid: string): Promise<Outcome<Survey>>;
+  /**
+   * Reads what the plan needs to know; problems are rows, all of them together. Nothing is written.
+   *
+   * @param planned what the cluster shares with others by its last plan
+   */
+  survey(document: ClusterDocument, uid: string, planned?: Shares): Promise<Outcome<Survey>>;
   /** The facts alone; the first problem ends it. */
-  readFacts(document: ClusterDocument, uid: string): Promise<Outcome<{ readonly facts: AzureFacts }>>;
+  readFacts(document: ClusterDocument, uid: string, planned?: Shares): Promise<Outcome<{ readonly facts: AzureFacts }>>;
+  /** The facts with the account and the image, from these numbers on, that have room for the cluster. Nothing is written. */
+  shareFrom(
+    document: ClusterDocument,
+    facts: AzureFacts,
+    from: Shares,
+  ): Promise<Outcome<{ readonly facts: AzureFacts }>>;
   /** Checks whether the plan can be carried out. Nothing is written. */
   preflight(plan: ClusterPlan, facts: AzureFacts): Promise<Outcome<PreflightReport>>;
   /** What the plan of an AKS cluster needs to know. Nothing is written. */
@@ -244,8 +254,8 @@ export interface Azure {
     resourceGroup?: string,
   ): Promise<Outcome<{ readonly accounts: readonly ListedAccount[] }>>;
   readonly secrets: SecretVault;
-  /** Lists what belongs to the cluster in its resource group. */
-  findOwned(plan: AnyPlan): Promise<readonly FoundResource[]>;
+  /** Lists what belongs to the cluster in its resource group, with `shared` also what it uses together with others. */
+  findOwned(plan: AnyPlan, options?: { readonly shared?: true }): Promise<readonly FoundResource[]>;
   /** Brings the user's tags onto what belongs to the cluster, at most `most` resources a call. */
   applyTags(plan: ClusterPlan, change: TagChange, most: number): Promise<TagProgress>;
   /** Reads the cluster's resource group and resources side by side, to compare them later. Nothing is written. */

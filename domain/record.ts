@@ -147,6 +147,11 @@ export function nodesDocument(uid: string): string {
   return `nodes/${uid}.json`;
 }
 
+/** Name of the blob in which the facts of a plan are kept for later operations. */
+export function factsDocument(uid: string): string {
+  return `facts/${uid}.json`;
+}
+
 /** Name of the blob that holds the journal of a cluster's hand-over. */
 export function journalDocument(uid: string): string {
   return `pivot/${uid}.json`;

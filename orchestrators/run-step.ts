@@ -1,4 +1,5 @@
 import type { OrchestrationContext } from 'durable-functions';
+import type { CapstanError } from '#domain/errors/error.ts';
 import type { RunShape } from '#domain/plan/shape.ts';
 import { done, type Outcome } from '#domain/outcome.ts';
 import type { ClusterRef } from '#domain/record.ts';
@@ -143,8 +144,45 @@ function* longResources(
   return yield* ensureWaves(context, ref, step, shape.waves[step] ?? [], bound(step));
 }
 
+/**
+ * The image step. When what it shares with other clusters is full (a hundred may begin at the same moment, and all plan the
+ * same account), it is planned again with the next one; what it had joined is left, and what it has done stays done.
+ */
+function* imageWork(context: OrchestrationContext, input: StepInput, shape: RunShape): Steps<Outcome<object>> {
+  let outcome = yield* imageOnce(context, input, shape);
+  for (let moves = 0; moves < maxMoves && outcome.status === 'failed' && isFull(outcome.error); moves++) {
+    const moved = yield* moveOn(context, input, outcome.error);
+    if (moved.status !== 'done') return moved;
+    if (!(moved.value as { taken: boolean }).taken) return outcome;
+    outcome = yield* imageOnce(context, input, shape);
+  }
+  return outcome;
+}
+
+/** Moves to the next account, image or copy in one run: enough for a thousand clusters that begin at the same moment. */
+const maxMoves = 20;
+
+function isFull({ code }: CapstanError): boolean {
+  return code === 'CAP-3019' || code === 'CAP-3310';
+}
+
+function* moveOn(
+  context: OrchestrationContext,
+  { ref, step }: StepInput,
+  { code, where }: CapstanError,
+): Steps<Outcome<object>> {
+  const full = { code, ...(where === undefined ? {} : { where }) };
+  const next = yield* pursueActivity(context, 'takeNextShare', { ref, step, full }, bound(step));
+  if (next.status !== 'done') return next;
+  for (const key of (next.value as { keys: readonly string[] }).keys) {
+    const left = yield* pursueActivity(context, 'removeResource', { ref, step, key }, bound(step));
+    if (left.status !== 'done') return left;
+  }
+  return next;
+}
+
 /** The copy of the bytes stands between the container and the image: the wave of the image needs the finished blob. */
-function* imageWork(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
+function* imageOnce(context: OrchestrationContext, { ref, step }: StepInput, shape: RunShape): Steps<Outcome<object>> {
   const waves = shape.waves[step] ?? [];
   if (!shape.copyImage) return yield* ensureWaves(context, ref, step, waves);
   const last = waves.findIndex((keys) => keys.includes('image'));

@@ -72,12 +72,12 @@ async function whyLost(
     };
   }
   const rows = await store.clusters.rows(head.name);
-  const running = (rows?.steps ?? []).filter(
-    (step) => step.state === 'running' && step.operationId === head.operation.id,
-  );
+  const own = (rows?.steps ?? []).filter((step) => step.operationId === head.operation.id);
+  const running = own.filter((step) => step.state === 'running');
   const touched = Math.max(
     Date.parse(head.operation.startedAt ?? head.operation.recordedAt),
-    ...running.map((step) => Date.parse(step.touchedAt)),
+    // Between two stages no step is running: the end of the last one is the last sign of life.
+    ...own.map((step) => Date.parse(step.touchedAt)),
   );
   const bounds = running.map((step) => stepDefinition(step.id, head.operation.kind).boundSeconds);
   const bound = boundMilliseconds(Math.max(3600, ...bounds), config.timeScale);

@@ -25,6 +25,8 @@ export interface ClusterTable {
   item(name: string, key: string): Promise<InventoryItem | undefined>;
   items(name: string): Promise<readonly InventoryItem[]>;
   putItem(name: string, item: InventoryItem): Promise<void>;
+  /** Takes an item out of the inventory: the cluster has nothing to do with the resource any more. */
+  forgetItem(name: string, key: string): Promise<void>;
   /** An operation of the cluster, also an earlier one. */
   operation(name: string, id: string): Promise<Operation | undefined>;
   putOperation(name: string, operation: Operation): Promise<void>;
@@ -72,6 +74,7 @@ export function createClusterTable(clients: StorageClients): ClusterTable {
     item: async (name, key) => (await readRow<InventoryItem>(await table(), name, rowName('item', key)))?.value,
     items,
     putItem: async (name, item) => putRow(await table(), name, rowName('item', item.key), item),
+    forgetItem: async (name, key) => deleteRow(await table(), name, rowName('item', key)),
     operation: async (name, id) => (await readRow<Operation>(await table(), name, `op:${id}`))?.value,
     putOperation: async (name, operation) => putRow(await table(), name, `op:${operation.id}`, operation),
     check: async (name) => (await readRow<CheckReport>(await table(), name, 'check'))?.value,

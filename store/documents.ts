@@ -35,6 +35,31 @@ export interface DocumentStore {
   readAddOn(name: string): Promise<string | undefined>;
 }
 
+/** Texts named by their hash never change, and many activities and every status need the same ones. */
+const rememberedCharacters = 16 * 1024 ** 2;
+
+/** Remembers the texts that were used last, up to so many characters together. */
+function recentTexts(most: number) {
+  const texts = new Map<string, string>();
+  let size = 0;
+  const forget = (key: string): void => {
+    size -= texts.get(key)?.length ?? 0;
+    texts.delete(key);
+  };
+  return {
+    get: (key: string): string | undefined => texts.get(key),
+    keep(key: string, text: string): void {
+      forget(key);
+      texts.set(key, text);
+      size += text.length;
+      for (const oldest of texts.keys()) {
+        if (size <= most) break;
+        forget(oldest);
+      }
+    },
+  };
+}
+
 /** Opens the document containers. */
 export function createDocumentStore(clients: StorageClients): DocumentStore {
   const containers = new Map<string, Promise<ContainerClient>>();
@@ -65,6 +90,7 @@ export function createDocumentStore(clients: StorageClients): DocumentStore {
       throw error;
     }
   };
+  const contents = recentTexts(rememberedCharacters);
   const write = async (name: string, text: string): Promise<void> => {
     const bytes = Buffer.from(text);
     await (await container('capstan')).getBlockBlobClient(name).upload(bytes, bytes.length);
@@ -77,8 +103,9 @@ export function createDocumentStore(clients: StorageClients): DocumentStore {
       return sha;
     },
     async getContent(sha) {
-      const text = await read('capstan', `content/${sha}`);
+      const text = contents.get(sha) ?? (await read('capstan', `content/${sha}`));
       if (text === undefined) throw new Error(`document ${sha} is missing from the container capstan`);
+      contents.keep(sha, text);
       return JSON.parse(text);
     },
     put: (name, text) => write(`named/${name}`, text),

@@ -1,5 +1,5 @@
 import { done, failed, type Outcome } from '#domain/outcome.ts';
-import type { AzureFacts } from '#domain/plan/types.ts';
+import type { AzureFacts, Shares } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Clients, Connection } from '../clients/clients.ts';
@@ -12,10 +12,10 @@ import type { PreflightCheck, SecretVault, Survey } from '../types.ts';
 import { readImageSource } from './image-source.ts';
 import { readSkus, type SkuCatalogue } from './skus.ts';
 import { readStaticNetwork } from './static-network.ts';
-import { chooseAccount } from './storage-name.ts';
+import { chooseSet } from './storage-name.ts';
 
-/** Group, sizes, network, and account of an ordinary cluster. */
-const usualReads = 8;
+/** Group, sizes, network, account and image of an ordinary cluster. */
+const usualReads = 9;
 
 /** Titles of the rows that a survey gives. */
 const titles = {
@@ -29,12 +29,15 @@ const titles = {
 /**
  * Reads what the plan needs from Azure. Nothing is written. A part that cannot be read is a failed row and does not keep
  * the others from being read, so that all problems show together.
+ *
+ * @param planned what the cluster shares with others by its last plan: it stays there
  */
 export function survey(
   connection: Connection,
   secrets: Pick<SecretVault, 'get'>,
   document: ClusterDocument,
   uid: string,
+  planned: Shares = {},
 ): Promise<Outcome<Survey>> {
   const { azure, image } = document.spec;
   const cluster = { name: document.metadata.name, uid };
@@ -56,12 +59,6 @@ export function survey(
       () => readStaticNetwork(clients, document),
       (network) => (network === undefined ? undefined : `${network.virtualNetworkId.split('/').at(-1)} can be used`),
     );
-    const account = await part(
-      'storageAccount',
-      () => (image.vhd === undefined ? Promise.resolve(noAccount) : chooseAccount(clients, document)),
-      ({ storageAccountName: name, storageAccountExists: exists }) =>
-        name === '' ? undefined : `${name} is ${exists ? 'there already' : 'free'}`,
-    );
     const imageSource = await part(
       'imageSource',
       async () =>
@@ -71,7 +68,13 @@ export function survey(
       (source) =>
         source === undefined ? undefined : `fixed VHD of ${(source.sizeBytes / 1024 ** 3).toFixed(0)} GiB, readable`,
     );
-    if (group === undefined || skus === undefined || account === undefined || checks.some((check) => !check.ok))
+    const set = await part(
+      'storageAccount',
+      () => chooseSet(connection, document, imageSource, planned),
+      ({ storageAccountName: name, storageAccountExists: exists }) =>
+        name === '' ? undefined : `${name} is ${exists ? 'there already' : 'free'}`,
+    );
+    if (group === undefined || skus === undefined || set === undefined || checks.some((check) => !check.ok))
       return { checks };
     const facts: AzureFacts = {
       tenantId,
@@ -82,7 +85,7 @@ export function survey(
         [document.spec.controlPlane.vmSize, ...document.spec.workerPools.map((pool) => pool.vmSize)],
         skus,
       ),
-      ...account,
+      ...set,
       ...(staticNetwork === undefined ? {} : { staticNetwork }),
       ...(connection.settings.network === undefined ? {} : { capstanNetwork: connection.settings.network }),
       ...(imageSource === undefined ? {} : { imageSource }),
@@ -117,22 +120,34 @@ export function surveyParts<Id extends string>(titles: Readonly<Record<Id, strin
   return { checks, part };
 }
 
-const noAccount = { storageAccountName: '', storageAccountExists: false } as const;
-
 /** The facts alone; the first problem ends it. */
 export async function readFacts(
   connection: Connection,
   secrets: Pick<SecretVault, 'get'>,
   document: ClusterDocument,
   uid: string,
+  planned?: Shares,
 ): Promise<Outcome<{ readonly facts: AzureFacts }>> {
-  const read = await survey(connection, secrets, document, uid);
+  const read = await survey(connection, secrets, document, uid, planned);
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   if (facts !== undefined) return done({ facts });
   const error = checks.find((check) => !check.ok)?.error;
   if (error === undefined) throw new Error('a survey without facts has a failed check');
   return failed(error);
+}
+
+/** The facts of a cluster for which something that it was to share with others is full: the next account, or image. */
+export function shareFrom(
+  connection: Connection,
+  document: ClusterDocument,
+  facts: AzureFacts,
+  from: Shares,
+): Promise<Outcome<{ readonly facts: AzureFacts }>> {
+  return untilHalted(async () => {
+    const { shares: _before, ...rest } = facts;
+    return { facts: { ...rest, ...(await chooseSet(connection, document, facts.imageSource, from)) } };
+  });
 }
 
 /** Sizes and zones of a region; CAP-2018 when it has none. */

@@ -5,7 +5,7 @@ import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
 import { collect } from '../clients/collect.ts';
 import { sameId } from '../resource/arm-id.ts';
-import { isOurs } from '../resource/ownership.ts';
+import { isOurs, usersOf } from '../resource/ownership.ts';
 import { ownerDescription } from '../roleAssignment/spec.ts';
 import type { FoundResource } from '../types.ts';
 
@@ -21,13 +21,23 @@ interface Listed {
  * Everything in the cluster's resource group that belongs to the cluster: by its tags, also what CAPZ made later, and
  * the disks of its machines, which carry no tags of their own.
  *
+ * @param options `shared`: also what the cluster shares with others, as one of its users
  * @throws Error when the group cannot be listed, for the caller's back-off; an absent group holds nothing
  */
-export async function findOwned(connection: Connection, plan: AnyPlan): Promise<readonly FoundResource[]> {
+export async function findOwned(
+  connection: Connection,
+  plan: AnyPlan,
+  options: { readonly shared?: true } = {},
+): Promise<readonly FoundResource[]> {
   const listed = await listGroup(connection, plan);
   const machines = new Set<string>();
   const found: FoundResource[] = [];
   for (const { id, type, name, tags } of listed) {
+    if (options.shared === true && isOurs('shared', tags, plan.name) && usersOf(tags).includes(plan.name)) {
+      const shared = kindOfType(type);
+      found.push({ id, kind: shared === 'disk' ? 'imageDisk' : shared, type, tags });
+      continue;
+    }
     if (!isOurs('cluster', tags, plan.name)) continue;
     const kind = kindOfType(type);
     if (kind === 'virtualMachine') machines.add(name.toLowerCase());

@@ -1,5 +1,6 @@
 import type { AzureFacts, ClusterPlan, PlanBasis } from '#domain/plan/types.ts';
 import { capstanError } from '../errors/capstan-error.ts';
+import { mostTags } from '../resource/room.ts';
 import type { PreflightCheck } from '../types.ts';
 import { coreDemand } from './demand.ts';
 import type { Existing } from './existing.ts';
@@ -127,6 +128,22 @@ export function nameCheck(plan: PlanBasis, existing: Existing): PreflightCheck {
   const cause = existing.foreign.map((resource) => resource.id).join(', ');
   const message = `${existing.foreign.length} planned name(s) belong to something else.`;
   return refused(id, title, capstanError('CAP-2013', message, { where: first.id, cause }));
+}
+
+/** A full private zone has no next one; of the rest, another one is taken when it is full by the time it is joined. Pure. */
+export function roomChecks({ full }: Pick<Existing, 'full'>): readonly PreflightCheck[] {
+  return full
+    .filter(({ kind }) => kind === 'privateDnsZone')
+    .map(({ id, name }) => {
+      const message = `The private DNS zone ${name} has no room for another cluster.`;
+      const cause = `${mostTags} tags are on it, one for each cluster that uses it`;
+      const remedy = 'Name a zone of your own (spec.storage.privateDnsZone), or use another resource group.';
+      return refused(
+        'zoneRoom',
+        'Room in the private DNS zone',
+        capstanError('CAP-3019', message, { where: id, cause, remedy }),
+      );
+    });
 }
 
 /**

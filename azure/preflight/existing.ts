@@ -10,6 +10,7 @@ import { found } from '../halt.ts';
 import { kinds } from '../kinds.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import { isOurs } from '../resource/ownership.ts';
+import { hasRoom } from '../resource/room.ts';
 import type { ResourceOutputs } from '../types.ts';
 
 /** What is there already. */
@@ -18,6 +19,8 @@ export interface Existing {
   readonly found: ReadonlyMap<string, readonly string[]>;
   /** Owned resources whose name is used by something that is not ours. */
   readonly foreign: readonly PlannedResource[];
+  /** Resources that the cluster would share with others, and that have no room for it. */
+  readonly full: readonly PlannedResource[];
   /** Sizes of machines of this cluster. */
   readonly machineSizes: readonly string[];
 }
@@ -67,6 +70,7 @@ export async function readExisting(connection: Connection, plan: AnyPlan): Promi
   const found = new Map<string, readonly string[]>();
   const outputs: Record<string, ResourceOutputs> = {};
   const foreign: PlannedResource[] = [];
+  const full: PlannedResource[] = [];
   for (const resource of inOrder(plan)) {
     if (!mayExist(plan, resource, listed)) continue;
     const kind = kinds[resource.kind];
@@ -75,8 +79,9 @@ export async function readExisting(connection: Connection, plan: AnyPlan): Promi
     found.set(resource.key, compared.differs);
     outputs[resource.key] = compared.outputs;
     if (resource.owned && !isOurs(kind.ownership, compared.tags, plan.name)) foreign.push(resource);
+    if (resource.owned && kind.ownership === 'shared' && !hasRoom(compared.tags, plan.name)) full.push(resource);
   }
-  return { found, foreign, machineSizes: await machineSizes(clients, plan, listed) };
+  return { found, foreign, full, machineSizes: await machineSizes(clients, plan, listed) };
 }
 
 /** Resources after what they need, whose outputs they are compared with. */

@@ -7,7 +7,7 @@ import type { Connection } from '../clients/clients.ts';
 import { untilHalted } from '../halt.ts';
 import type { ImageCopy } from '../storage/copy.ts';
 import type { PlannedAction, PreflightCheck, PreflightReport, SecretVault } from '../types.ts';
-import { addressCheck, coreChecks, nameCheck, sizeChecks, versionCheck } from './checks.ts';
+import { addressCheck, coreChecks, nameCheck, roomChecks, sizeChecks, versionCheck } from './checks.ts';
 import { type Existing, readExisting } from './existing.ts';
 import { galleryCheck } from './gallery-check.ts';
 import { dataRoleCheck, permissionCheck } from './permissions.ts';
@@ -51,6 +51,7 @@ export function preflight(
       ...coreChecks(plan, facts, existing, await computeQuotas(clients, location)),
       addressCheck(plan, existing, await networkQuotas(clients, location)),
       nameCheck(plan, existing),
+      ...roomChecks(existing),
       await labelCheck(clients, plan, existing.found.has('apiPublicIp')),
       networkCheck(plan),
       overlapCheck(plan, facts.staticNetwork?.peerCidrs ?? []),

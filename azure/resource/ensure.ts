@@ -10,8 +10,9 @@ import type { AnyPlan } from '#domain/managed/types.ts';
 import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
 import { joinShared } from './join.ts';
 import { startOrPoll } from './operation.ts';
-import { isOurs } from './ownership.ts';
+import { isOurs, usersOf } from './ownership.ts';
 import { decodePoller, encodePoller, type PollerState } from './poller.ts';
+import { fullError, hasRoom, refusesMoreTags } from './room.ts';
 
 /** Writes of one resource in one run: its version, then the rest. */
 const maxWrites = 3;
@@ -87,9 +88,14 @@ async function readAndWrite<Body, Plan extends AnyPlan>(work: Work<Body, Plan>):
     if (!isOurs(definition.ownership, described.tags, input.plan.name) && input.allowedTakeover !== true) {
       return failed(notOurs(work));
     }
+    if (definition.ownership === 'shared' && !hasRoom(described.tags, input.plan.name))
+      return failed(fullError(title(work), id.id, usersOf(described.tags).length));
     const joined =
       definition.ownership === 'shared' ? await joinShared(clients, id, described, input.plan.name) : undefined;
-    if (joined !== undefined && !joined.ok) return judge(work, joined.failure, {});
+    if (joined !== undefined && !joined.ok) {
+      if (!refusesMoreTags(joined.failure)) return judge(work, joined.failure, {});
+      return failed(fullError(title(work), id.id, usersOf(described.tags).length));
+    }
     // Its last user may have begun to delete it: it counts only when it is still there with our tag.
     if (joined !== undefined) return wait(1, { ...work.state, attempt: 0 }, `Joining the users of the ${title(work)}`);
   }

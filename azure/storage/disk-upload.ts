@@ -26,6 +26,8 @@ const open = new Set(['ReadyToUpload', 'ActiveUpload']);
 /** Bytes of one call: a few seconds of page writes. */
 const bytesPerCall = 256 * 1024 ** 2;
 const inFlight = 8;
+/** Refusals of the SAS in a row after which it is not another cluster that closed the disk. */
+const mostRefusals = 4;
 const accessSeconds = 24 * 3600;
 
 /** What the steps of one upload share. */
@@ -43,6 +45,10 @@ interface UploadState {
   readonly granting?: string;
   readonly revoking?: string;
   readonly written: number;
+  /** How often in a row the SAS was refused. */
+  readonly refused?: number;
+  /** The known SAS is not to be used again. */
+  readonly closed?: true;
 }
 
 export type UploadOutcome = Outcome<{ readonly uploaded: boolean }> | EnsureWait;
@@ -73,7 +79,8 @@ export async function uploadImageDisk(upload: Upload, poller: string | undefined
     await upload.secrets.remove(secretName(upload));
     return done({ uploaded: state.written > 0 });
   }
-  const known = state.granting === undefined ? await upload.secrets.get(secretName(upload)) : undefined;
+  const usable = state.granting === undefined && state.closed !== true;
+  const known = usable ? await upload.secrets.get(secretName(upload)) : undefined;
   if (known === undefined || read.value.diskState === 'ReadyToUpload') return grant(upload, state);
   return write(upload, known, state);
 }
@@ -86,6 +93,7 @@ async function grant(upload: Upload, state: UploadState): Promise<UploadOutcome>
   const { connection, secrets, plan, id } = upload;
   const { subscriptionId, resourceGroup, names } = parseArmId(id);
   const clients = connection.clients(subscriptionId);
+  const kept = { written: 0, ...(state.refused === undefined ? {} : { refused: state.refused }) };
   const { disks } = await clients.compute();
   const access = { access: 'Write', durationInSeconds: accessSeconds } as const;
   const step = await startOrPoll<AccessUri>(
@@ -94,13 +102,13 @@ async function grant(upload: Upload, state: UploadState): Promise<UploadOutcome>
       : { clients, family: 'compute', operation: state.granting },
   );
   if (step.kind === 'running') {
-    return wait({ written: 0, granting: step.operation }, step.retryAfter, 'Opening the disk of the image');
+    return wait({ ...kept, granting: step.operation }, step.retryAfter, 'Opening the disk of the image');
   }
-  if (step.kind === 'failed' || step.kind === 'unreachable') return judge(upload, step.failure, { written: 0 });
+  if (step.kind === 'failed' || step.kind === 'unreachable') return judge(upload, step.failure, kept);
   const sas = step.kind === 'done' ? step.body?.accessSAS : undefined;
-  if (sas === undefined) return wait({ written: 0 }, 2, 'Opening the disk of the image');
+  if (sas === undefined) return wait(kept, 2, 'Opening the disk of the image');
   await secrets.set(secretName(upload), new Secret(sas), { 'capstan-cluster': plan.name, 'capstan-uid': plan.uid });
-  return wait({ written: 0 }, 1, 'Opening the disk of the image');
+  return wait(kept, 1, 'Opening the disk of the image');
 }
 
 /** Writes the next operations, or ends the access when all are done. */
@@ -132,13 +140,20 @@ async function write(upload: Upload, sas: Secret, state: UploadState): Promise<U
       ),
     );
     const refused = results.find((result) => !result.ok);
-    if (refused !== undefined && !refused.ok) return judge(upload, refused.failure, { written: next });
+    if (refused !== undefined && !refused.ok) return refusedWrite(upload, refused.failure, { ...state, written: next });
     next += batch.length;
     bytes += batch.reduce((sum, [, count]) => sum + count, 0);
   }
   const total = totalOf(ranges.value);
   const written = operations.slice(0, next).reduce((sum, [, count]) => sum + count, 0);
   return wait({ written: next }, 1, `Writing the disk of the image: ${bytesText(written)} of ${bytesText(total)}`);
+}
+
+/** Clusters that share the disk write it side by side: the first one that has written all of it closes it for all. */
+async function refusedWrite(upload: Upload, failure: AzureFailure, state: UploadState): Promise<UploadOutcome> {
+  const { refused = 0, written } = state;
+  if (failure.code !== 'AuthenticationFailed' || refused >= mostRefusals) return judge(upload, failure, { written });
+  return wait({ written, refused: refused + 1, closed: true }, 5, 'The disk of the image is closed: looking again');
 }
 
 async function revoke(upload: Upload, state: UploadState): Promise<UploadOutcome> {

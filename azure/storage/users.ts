@@ -1,7 +1,8 @@
-import { done, type Outcome, wait } from '#domain/outcome.ts';
+import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
+import { capstanError } from '../errors/capstan-error.ts';
 import { found, untilHalted } from '../halt.ts';
 import { isCopy } from './blob-state.ts';
 import type { ImageCopy } from './copy.ts';
@@ -30,6 +31,23 @@ export function usersOfCopy(metadata: Readonly<Record<string, string>>): readonl
     .sort();
 }
 
+/** Size of all names and values of a blob's metadata (REST reference, "Set Blob Metadata": up to 8 KiB). */
+export const mostMetadataBytes = 8192;
+
+/** What metadata counts in bytes: names and values. */
+export function metadataBytes(metadata: Readonly<Record<string, string>>): number {
+  return Object.entries(metadata).reduce((sum, [key, value]) => sum + Buffer.byteLength(key + value), 0);
+}
+
+function full(destination: Destination, metadata: Readonly<Record<string, string>>): Outcome<never> {
+  return failed(
+    capstanError('CAP-3310', 'The copy of the image has no room for another cluster.', {
+      where: destination.url,
+      cause: `${usersOfCopy(metadata).length} clusters are noted in its metadata`,
+    }),
+  );
+}
+
 type Properties = { readonly metadata: Record<string, string>; readonly etag: string | undefined };
 
 async function read(destination: Destination): Promise<Reached<Properties>> {
@@ -54,8 +72,11 @@ async function join(destination: Destination, cluster: string): Promise<Outcome<
   if (seen.status !== 'done') return passOn(seen);
   const { metadata, etag } = seen.value;
   if (usersOfCopy(metadata).includes(cluster)) return undefined;
-  const written = await write(destination, { ...metadata, [keyOf(cluster)]: 'true' }, etag);
+  const joined = { ...metadata, [keyOf(cluster)]: 'true' };
+  if (metadataBytes(joined) > mostMetadataBytes) return full(destination, metadata);
+  const written = await write(destination, joined, etag);
   if (written.status === 'done') return undefined;
+  if (written.failure?.code === 'MetadataTooLarge') return full(destination, metadata);
   return written.failure?.status === 412 ? again : passOn(written);
 }
 

@@ -110,6 +110,13 @@ export const azureErrors = defineErrors({
     remedy: 'Restore it, or name another one.',
     httpStatus: 422,
   },
+  'CAP-3019': {
+    title: 'A shared resource is full',
+    cause: 'Every cluster that uses a shared resource is one of its tags, and Azure allows 50 tags on a resource.',
+    remedy:
+      'Capstan takes the next account or image by itself. For a private DNS zone name one of your own (spec.storage.privateDnsZone) or use another resource group.',
+    httpStatus: 409,
+  },
   'CAP-3301': {
     title: 'The storage account refuses keys',
     cause: 'spec.storage.authentication is sas, and the account or a lock forbids shared keys and SAS.',
@@ -162,6 +169,13 @@ export const azureErrors = defineErrors({
     title: 'The copy by the storage service was aborted',
     cause: 'The cluster that began it was cancelled, or somebody aborted it.',
     remedy: 'Nothing at first: the copy is begun again. When it ends so again, apply again.',
+    httpStatus: 409,
+  },
+  'CAP-3310': {
+    title: 'The copy of the image is full',
+    cause: 'Every cluster that uses a copy is noted in its metadata, and Azure allows 8 KiB of metadata on a blob.',
+    remedy:
+      'Nothing at first: Capstan makes the next copy by itself. When it ends so all the same, use another account.',
     httpStatus: 409,
   },
   'CAP-3401': {

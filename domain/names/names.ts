@@ -54,15 +54,23 @@ export function firstMachineName(cluster: string, uid: string): string {
  * Storage account names to try, in order: deterministic, so that a repeated run finds the account of the first one.
  * Clusters of the same group and region share the account (and so the copy of an image).
  *
- * @param cluster given when the account is to be for one cluster alone, because it lets in only this one's network
+ * @param of `cluster`: the account is for one cluster alone, because it lets in only this one's network; `share`: number
+ *   of the account among those that clusters share
  */
 export function storageAccountCandidates(
   subscriptionId: string,
   resourceGroup: string,
   location: string,
-  cluster?: string,
+  of: { readonly cluster?: string; readonly share?: number } = {},
 ): readonly string[] {
-  const place = [subscriptionId, resourceGroup, location, ...(cluster === undefined ? [] : [cluster])].join('/');
+  const { cluster, share = 0 } = of;
+  const place = [
+    subscriptionId,
+    resourceGroup,
+    location,
+    ...(cluster === undefined ? [] : [cluster]),
+    ...(share === 0 ? [] : [`share-${share}`]),
+  ].join('/');
   return [0, 1, 2, 3, 4].map((attempt) => `st${shortHash(`${place}/${attempt}`.toLowerCase(), 12)}`);
 }
 

@@ -9,17 +9,22 @@ export function updatedFacts(
   read: AzureFacts,
   options: { readonly newImage: boolean },
 ): AzureFacts {
-  const { imageSource: _old, ...rest } = stored;
+  const { imageSource: _old, shares: _oldShares, ...rest } = stored;
   const imageSource = options.newImage ? read.imageSource : stored.imageSource;
   // A cluster that began with a gallery image has no account yet.
   const account =
     stored.storageAccountName === ''
       ? { storageAccountName: read.storageAccountName, storageAccountExists: read.storageAccountExists }
       : {};
+  // The account stays, and with it its number.
+  const { account: number, ...others } = (options.newImage ? read : stored).shares ?? {};
+  const kept = stored.storageAccountName === '' ? number : stored.shares?.account;
+  const shares = { ...others, ...(kept === undefined ? {} : { account: kept }) };
   return {
     ...rest,
     ...account,
     vmSizes: { ...read.vmSizes, ...stored.vmSizes },
     ...(imageSource === undefined ? {} : { imageSource }),
+    ...(Object.keys(shares).length === 0 ? {} : { shares }),
   };
 }

@@ -1,9 +1,9 @@
 import { shortHash } from '../names/hash.ts';
 import { armId, imageBaseName } from '../names/names.ts';
 import type { ClusterDocument } from '../spec/types.ts';
-import type { ResourceInput } from './resources.ts';
+import { planResource, type ResourceInput } from './resources.ts';
 import { planStorageNetwork, privateAccessResources } from './storage-network.ts';
-import type { AzureFacts, PlannedImage, PlannedNetwork, PlannedStorage } from './types.ts';
+import type { AzureFacts, PlannedImage, PlannedNetwork, PlannedResource, PlannedStorage } from './types.ts';
 
 /** Where the base image is copied to. */
 export function planStorage(document: ClusterDocument, facts: AzureFacts, network: PlannedNetwork): PlannedStorage {
@@ -11,7 +11,9 @@ export function planStorage(document: ClusterDocument, facts: AzureFacts, networ
   const own = storage.account !== undefined;
   const resourceGroup = own ? (storage.resourceGroup ?? azure.resourceGroup) : azure.resourceGroup;
   const rules = planStorageNetwork(document, facts, network);
-  const base = image.vhd === undefined ? '' : `${imageBaseName(image.vhd)}-${imageHash(document, facts)}.vhd`;
+  // In an account of Capstan's the account carries the number.
+  const copy = numbered('-', own ? facts.shares?.copy : undefined);
+  const base = image.vhd === undefined ? '' : `${imageBaseName(image.vhd)}-${imageHash(document, facts)}${copy}.vhd`;
   return {
     account: {
       name: facts.storageAccountName,
@@ -27,8 +29,10 @@ export function planStorage(document: ClusterDocument, facts: AzureFacts, networ
   };
 }
 
+type ImageFacts = Pick<AzureFacts, 'imageSource' | 'shares'>;
+
 /** The image the nodes boot: named after its source and the source's ETag, so that later clusters find it again. */
-export function planImage(document: ClusterDocument, facts: AzureFacts): PlannedImage {
+export function planImage(document: ClusterDocument, facts: ImageFacts): PlannedImage {
   const { image, azure } = document.spec;
   if (image.gallery !== undefined) {
     return {
@@ -44,7 +48,8 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
     return { form: 'communityGallery', sourceUrl: undefined, id, name };
   }
   const url = image.vhd ?? '';
-  const name = `${imageBaseName(url)}-${imageHash(document, facts)}`;
+  const number = facts.shares?.image;
+  const name = `${imageBaseName(url)}-${imageHash(document, facts)}${numbered('-', number)}`;
   const diskId = armId(azure.subscriptionId, azure.resourceGroup, 'Microsoft.Compute/disks', name);
   const sizeBytes = facts.imageSource?.sizeBytes ?? 0;
   const disk = image.through === 'disk' ? { disk: { id: diskId, name, sizeBytes } } : {};
@@ -55,7 +60,7 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
       azure.subscriptionId,
       azure.resourceGroup,
       'Microsoft.Compute/galleries/images/versions',
-      galleryName,
+      `${galleryName}${numbered('_', number)}`,
       name,
       '1.0.0',
     );
@@ -65,9 +70,27 @@ export function planImage(document: ClusterDocument, facts: AzureFacts): Planned
   return { form: 'managedImage', sourceUrl: url, id, name, ...disk, ...copy };
 }
 
+/** Galleries are named with letters, digits, dots and underscores. */
 const galleryName = 'capstan';
 
-function imageHash(document: ClusterDocument, facts: AzureFacts): string {
+/** The end of the name of a thing that clusters share. */
+function numbered(separator: string, share = 0): string {
+  return share === 0 ? '' : `${separator}${share}`;
+}
+
+/** What clusters share besides the account when the image is made from a VHD. */
+export function sharedImageResources(document: ClusterDocument, facts: ImageFacts): readonly PlannedResource[] {
+  const image = planImage(document, facts);
+  if (image.sourceUrl === undefined) return [];
+  const { subscriptionId, resourceGroup } = document.spec.azure;
+  return [...diskOf(image), ...imageOf(image)].map((input) => planResource(subscriptionId, resourceGroup, input));
+}
+
+function diskOf({ disk }: PlannedImage): readonly ResourceInput[] {
+  return disk === undefined ? [] : [{ key: 'imageDisk', kind: 'imageDisk', names: [disk.name], step: 'image' }];
+}
+
+function imageHash(document: ClusterDocument, facts: ImageFacts): string {
   return shortHash(`${document.spec.image.vhd ?? ''}\n${facts.imageSource?.etag ?? ''}`, 8);
 }
 
@@ -80,13 +103,10 @@ export function imageResources(
 ): readonly ResourceInput[] {
   const relay = relayContainer(storage, network);
   if (image.sourceUrl === undefined) return relay.length === 0 ? [] : [accountResource(storage), ...relay];
-  const step = 'image';
   const before = [
     ...storageResources(storage),
     ...relay,
-    ...(image.disk === undefined
-      ? []
-      : [{ key: 'imageDisk', kind: 'imageDisk', names: [image.disk.name], step } as const]),
+    ...diskOf(image),
     ...(storage.network?.mode === 'private' ? privateAccessResources(document, storage.account.name, network) : []),
   ];
   const made = imageOf(image).map((input) =>
@@ -156,13 +176,14 @@ function storageResources(storage: PlannedStorage): readonly ResourceInput[] {
 function imageOf(image: PlannedImage): readonly ResourceInput[] {
   const step = 'image';
   if (image.form === 'managedImage') return [{ key: 'image', kind: 'image', names: [image.name], step }];
+  const gallery = /\/galleries\/([^/]+)\//.exec(image.id)?.[1] ?? galleryName;
   return [
-    { key: 'gallery', kind: 'gallery', names: [galleryName], step },
-    { key: 'galleryImage', kind: 'galleryImage', names: [galleryName, image.name], step, needs: ['gallery'] },
+    { key: 'gallery', kind: 'gallery', names: [gallery], step },
+    { key: 'galleryImage', kind: 'galleryImage', names: [gallery, image.name], step, needs: ['gallery'] },
     {
       key: 'image',
       kind: 'galleryImageVersion',
-      names: [galleryName, image.name, '1.0.0'],
+      names: [gallery, image.name, '1.0.0'],
       step,
       needs: ['galleryImage'],
     },

@@ -123,6 +123,19 @@ export interface PlannedPrivateApi {
   readonly relayContainer: string;
 }
 
+/**
+ * Numbers of what a cluster shares with others, each from 0. A shared thing has room for a limited number of users; those
+ * that come later share the next one, whose name carries its number. Number 0 has the plain name.
+ */
+export interface Shares {
+  /** Of the generated storage account, with the copy in it. */
+  readonly account?: number;
+  /** Of the image, with its disk or its gallery. */
+  readonly image?: number;
+  /** Of the copy in an account of the user's. */
+  readonly copy?: number;
+}
+
 export interface PlannedStorage {
   /** The account that holds the base image. */
   readonly account: {
@@ -280,6 +293,8 @@ export interface AzureFacts {
   /** Chosen storage account name (first free candidate, or the user's own). */
   readonly storageAccountName: string;
   readonly storageAccountExists: boolean;
+  /** Which of the accounts, images and copies that clusters share this one uses; absent: the first of each. */
+  readonly shares?: Shares;
   /** Where Capstan itself runs, as its operator says; absent: not known. */
   readonly capstanNetwork?: { readonly subnetId?: string; readonly addresses: readonly string[] };
   /** ETag of the source image, part of the names of its copy and of the image made from it. */

@@ -229,6 +229,14 @@ describe('the sweep', () => {
     await receiveMessage(dependencies, message('silent', 'q'));
     await sweepOperations(dependencies, Date.now() + 3_000_000);
     expect((await store.clusters.head('silent'))?.value.operation.state).toBe('started');
+    // Between two stages no step is running: the end of the last one counts.
+    const at = new Date(Date.now() + 7_000_000).toISOString();
+    const { id } = (await store.clusters.head('silent'))!.value.operation;
+    const step = { id: 'network', state: 'done', operationId: id, startedAt: at, endedAt: at, touchedAt: at } as const;
+    await store.clusters.putStep('silent', step);
+    await sweepOperations(dependencies, Date.now() + 8_000_000);
+    expect((await store.clusters.head('silent'))?.value.operation.state).toBe('started');
+    await store.clusters.putStep('silent', { ...step, operationId: 'an-earlier-one' });
     await sweepOperations(dependencies, Date.now() + 8_000_000);
     // The app may have been away all the time: the operation may go on now.
     await sweepOperations(dependencies, Date.now() + 8_060_000);

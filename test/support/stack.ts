@@ -36,6 +36,7 @@ export interface ClusterStatus {
 }
 
 export interface SimulatedRequest {
+  readonly seq: number;
   readonly service: string;
   readonly method: string;
   readonly path: string;
@@ -73,7 +74,8 @@ export interface Stack {
   resources(): Promise<
     { readonly id: string; readonly type: string; readonly tags?: Record<string, string>; readonly zones?: string[] }[]
   >;
-  requests(): Promise<readonly SimulatedRequest[]>;
+  /** What the simulated Azure was asked after this sequence number; it remembers the newest 20,000 requests. */
+  requests(after?: number): Promise<readonly SimulatedRequest[]>;
   fault(order: object): Promise<void>;
   /** One call to the simulated Azure Resource Manager, as an operator with `az` would make it. @returns the status */
   arm(method: string, id: string): Promise<number>;
@@ -219,8 +221,8 @@ export async function startStack(options: { scale?: number; settings?: Record<st
         .events;
     },
     resources: async () => (await door('resources')) as [],
-    requests: async () => {
-      const answer = await door('requests');
+    requests: async (after = 0) => {
+      const answer = await door(`requests?after=${after}`);
       return (
         Array.isArray(answer) ? answer : (answer as { requests: SimulatedRequest[] }).requests
       ) as SimulatedRequest[];

@@ -76,12 +76,20 @@ export function httpDate(at: number): string {
   return new Date(at).toUTCString();
 }
 
-/** Headers `x-ms-meta-*` of a request as a record. */
+/** Names and values of all metadata together, in bytes (REST reference, "Setting and retrieving properties and metadata"). */
+const mostMetadataBytes = 8192;
+
+/** Headers `x-ms-meta-*` of a request as a record; refuses more than 8 KiB of them. */
 export function metadataOf(request: AzureRequest): Record<string, string> {
   const metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith('x-ms-meta-')) metadata[name.slice('x-ms-meta-'.length)] = value;
+  let bytes = 0;
+  for (const [header, value] of Object.entries(request.headers)) {
+    if (!header.startsWith('x-ms-meta-')) continue;
+    const name = header.slice('x-ms-meta-'.length);
+    metadata[name] = value;
+    bytes += Buffer.byteLength(name + value);
   }
+  if (bytes > mostMetadataBytes) throw new StorageError('MetadataTooLarge');
   return metadata;
 }
 

@@ -54,6 +54,7 @@ const known = {
     400,
     'The MD5 value specified in the request did not match with the MD5 value calculated by the server.',
   ],
+  MetadataTooLarge: [400, 'The size of the specified metadata exceeds the maximum size permitted.'],
   MissingRequiredHeader: [400, 'An HTTP header that is mandatory for this request is not specified.'],
   NoAuthenticationInformation: [
     401,

@@ -32,7 +32,7 @@ export function createClient(services: ClientServices, user: string): ApiClient 
     const kind = kindOf(core, object);
     const namespace = object.metadata.namespace ?? '';
     const change = (): KubeObject => decode(kind, namespace, object);
-    return clone(
+    return handOut(
       updateObject(
         core,
         kind,
@@ -60,7 +60,7 @@ export function createClient(services: ClientServices, user: string): ApiClient 
     },
     create(object) {
       const kind = kindOf(core, object);
-      return clone(createObject(core, kind, namespaceOf(kind, object), object, context()));
+      return handOut(createObject(core, kind, namespaceOf(kind, object), object, context()));
     },
     update: (object) => update(object, ''),
     updateStatus: (object) => update(object, 'status'),
@@ -75,7 +75,7 @@ export function createClient(services: ClientServices, user: string): ApiClient 
         force: false,
         hasFieldManager: true,
       };
-      return clone(patchObject(core, kind, request, context()).object);
+      return handOut(patchObject(core, kind, request, context()).object);
     },
     delete(ref) {
       deleteObject(core, kindOf(core, ref), { namespace: ref.namespace ?? '', name: ref.name }, context());

@@ -28,6 +28,8 @@ export class ObjectStore {
   readonly #buckets = new Map<string, Map<string, KubeObject>>();
   readonly #byUid = new Map<string, { bucket: string; object: KubeObject }>();
   readonly #dependents = new Map<string, Set<string>>();
+  /** Keys of a bucket in order, until one comes or goes. */
+  readonly #sorted = new Map<string, readonly string[]>();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
   #history: StoreEvent[] = [];
   #oldest: number;
@@ -63,10 +65,15 @@ export class ObjectStore {
 
   /** Objects of a bucket in key order; of one namespace when given. */
   list(bucket: string, namespace?: string): KubeObject[] {
-    const entries = [...(this.#buckets.get(bucket)?.entries() ?? [])];
+    const objects = this.#buckets.get(bucket);
+    if (objects === undefined) return [];
+    let sorted = this.#sorted.get(bucket);
+    if (sorted === undefined) {
+      sorted = [...objects.keys()].sort((left, right) => (left < right ? -1 : 1));
+      this.#sorted.set(bucket, sorted);
+    }
     const prefix = namespace === undefined ? '' : `${namespace}/`;
-    const wanted = prefix === '' ? entries : entries.filter(([key]) => key.startsWith(prefix));
-    return wanted.sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
+    return sorted.flatMap((key) => (key.startsWith(prefix) ? (objects.get(key) ?? []) : []));
   }
 
   /** Names of the buckets that hold at least one object. */
@@ -104,6 +111,7 @@ export class ObjectStore {
     const revision = this.#revision + 1;
     this.#transaction(revision, () => this.#remove.run(bucket, key));
     this.#buckets.get(bucket)?.delete(key);
+    this.#sorted.delete(bucket);
     this.#unindex(previous);
     const last: KubeObject = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
     this.#publish({ type: 'DELETED', revision, bucket, object: last, previous });
@@ -170,6 +178,7 @@ export class ObjectStore {
   #index(bucket: string, key: string, object: KubeObject): void {
     let objects = this.#buckets.get(bucket);
     if (objects === undefined) this.#buckets.set(bucket, (objects = new Map<string, KubeObject>()));
+    if (!objects.has(key)) this.#sorted.delete(bucket);
     objects.set(key, object);
     const { uid } = object.metadata;
     if (uid === undefined) return;

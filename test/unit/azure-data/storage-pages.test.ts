@@ -136,6 +136,10 @@ describe('page blobs with the real storage client', () => {
     expect(await rangesOf(blob)).toEqual([[MiB - 1024, MiB - 513]]);
     expect((await content(blob, MiB - 1024, 1024)).subarray(512).every((byte) => byte === 0)).toBe(true);
     expect((await blob.updateSequenceNumber('increment')).blobSequenceNumber).toBe(8);
+    const most = { a: 'x'.repeat(8191) };
+    await blob.setMetadata(most);
+    await expect(blob.setMetadata({ ...most, b: '' })).rejects.toMatchObject({ statusCode: 400 });
+    expect((await blob.getProperties()).metadata).toEqual(most);
     const stale = { conditions: { ifSequenceNumberEqualTo: 7 } };
     await expect(blob.uploadPages(Buffer.alloc(512), 0, 512, stale)).rejects.toMatchObject({
       statusCode: 412,

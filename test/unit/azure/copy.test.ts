@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAzure, type Azure, type CopyPlan } from '#azure/index.ts';
 import type { Outcome } from '#domain/outcome.ts';
+import { fullPart } from '#domain/plan/shares.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { accountView, StorageSimulator } from '../../support/azure-storage-simulator.ts';
 import { samplePlan } from '../../support/sample-plan.ts';
@@ -139,6 +140,29 @@ describe('copy of the base image', () => {
     const good = await azure.copy.plan(planOf());
     const text = JSON.stringify([failedPlan, good]);
     expect(text).not.toMatch(/CANARY|sig=|Bearer|eyJ/);
+  });
+
+  it('leaves a copy without room for another note to its users, whole, and moves to the next one', async () => {
+    const spec = { storage: { account } };
+    const planFor = (name: string, copy = 0) =>
+      samplePlan({ name, spec, facts: { storageAccountName: account, shares: { copy } } });
+    const blobOf = (plan: ClusterPlan) =>
+      azureSide.simulator.storage.dataPlane.blob(account, 'images', plan.storage.blob);
+    await copyAll(planFor('first'));
+    let users = 1;
+    let outcome = await azure.copy.plan(planFor('first'));
+    // Names as long as they may be: the note of each is 53 bytes.
+    const nameOf = (index: number) => `user-${String(index).padStart(3, '0')}`.padEnd(44, 'x');
+    for (; outcome.status === 'done'; users++) outcome = await azure.copy.plan(planFor(nameOf(users)));
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'CAP-3310' } });
+    expect(users).toBeGreaterThan(140);
+    expect(users).toBeLessThan(156);
+    // Who is noted there already stays.
+    expect((await azure.copy.plan(planFor(nameOf(1)))).status).toBe('done');
+    expect(fullPart(planFor('late'), outcome.status === 'failed' ? outcome.error : { code: 'CAP-9001' })).toBe('copy');
+    await copyAll(planFor('late', 1));
+    const [one, two] = [blobOf(planFor('late')), blobOf(planFor('late', 1))];
+    expect(two).toMatchObject({ size: one?.size, endsWithVhdFooter: true });
   });
 
   it('refuses a blob of the same name that somebody else made', async () => {

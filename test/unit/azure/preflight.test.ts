@@ -6,6 +6,7 @@ import {
   coreChecks,
   nameCheck,
   quotaCheck,
+  roomChecks,
   sizeChecks,
   versionCheck,
 } from '../../../azure/preflight/checks.ts';
@@ -18,7 +19,7 @@ import { skuCatalogue } from '../../../azure/facts/skus.ts';
 import { tenantOf } from '../../../azure/facts/facts.ts';
 import { sampleFacts, samplePlan } from '../../support/sample-plan.ts';
 
-const nothing = { found: new Map<string, readonly string[]>(), foreign: [], machineSizes: [] };
+const nothing = { found: new Map<string, readonly string[]>(), foreign: [], full: [], machineSizes: [] };
 
 function sku(name: string, zones: string[], restrictions: object[] = []) {
   return {
@@ -163,6 +164,12 @@ describe('preflight checks', () => {
       ok: false,
       error: { code: 'CAP-2013' },
     });
+    const { resources } = samplePlan({ spec: { storage: { networkAccess: 'private' } } });
+    expect(roomChecks(nothing)).toEqual([]);
+    // Accounts and images have a next one; the name of a private zone is the only one.
+    expect(roomChecks({ full: resources })).toMatchObject([
+      { ok: false, error: { code: 'CAP-3019', remedy: expect.stringContaining('spec.storage.privateDnsZone') } },
+    ]);
     const other = sampleFacts({ imageSource: { etag: 'x', sizeBytes: 1, kubernetesVersion: 'v1.34.1' } });
     expect(versionCheck(plan, other)).toMatchObject({
       ok: false,

@@ -239,8 +239,8 @@ describe('the sample cluster on the simulated Azure', () => {
     expect(checks.map((check) => [check.id, check.ok ? 'ok' : check.error?.code])).toEqual([
       ['resourceGroup', 'CAP-2001'],
       ['region', 'ok'],
-      ['storageAccount', 'CAP-2010'],
       ['imageSource', 'CAP-2012'],
+      ['storageAccount', 'CAP-2010'],
     ]);
     expect(checks.filter((check) => !check.ok && check.error?.remedy === undefined)).toEqual([]);
   });

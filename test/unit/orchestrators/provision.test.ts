@@ -195,6 +195,59 @@ describe('the provision', () => {
     expect(trace.calls).not.toContain('abortImageCopy');
   });
 
+  describe.each(['CAP-3019', 'CAP-3310'] as const)('whose image step finds something shared full (%s)', (code) => {
+    const where = (number: number) => `/subscriptions/s/full-${number}`;
+    /** The account is full so many times. */
+    const run = (times: number, taken = true) => {
+      let left = times;
+      return runOrchestration(
+        'provisionCluster',
+        testRef,
+        activities((name, input) => {
+          if (name === 'takeNextShare') {
+            expect(input['full']).toEqual({ code, where: where(left) });
+            return done({ taken, keys: taken && left === 0 ? ['left-a', 'left-b'] : [] });
+          }
+          const hit = name === 'ensureResource' && input['key'] === 'storageAccount' && left > 0;
+          return hit ? failed({ code, message: 'full', where: where(--left) }) : done({});
+        }),
+      );
+    };
+
+    it('takes the next one by itself, leaves what it had joined, and does nothing else twice', () => {
+      const { result, trace } = run(2);
+      expect(result).toMatchObject({ status: 'done' });
+      const story = trace.calls.filter((call) => /storageAccount|takeNextShare|removeResource|planImage/.test(call));
+      expect(story).toEqual([
+        'ensureResource(image):storageAccount',
+        'takeNextShare',
+        'ensureResource(image):storageAccount',
+        'takeNextShare',
+        'removeResource:left-a',
+        'removeResource:left-b',
+        'ensureResource(image):storageAccount',
+        'planImageCopy',
+      ]);
+      for (const once of ['runPreflight', 'createKeys', 'ensureResource(network):virtualNetwork'])
+        expect(trace.calls.filter((call) => call === once)).toHaveLength(1);
+      expect(trace.calls.filter((call) => call === 'reportStep(image):running')).toHaveLength(1);
+    });
+
+    it('is bounded, and ends with the error where there is no other one', () => {
+      const error = { code, message: 'full', where: where(5) };
+      const endless = run(26);
+      expect(endless.result).toEqual({ status: 'failed', error });
+      expect(endless.trace.calls.filter((call) => call === 'takeNextShare')).toHaveLength(20);
+      const none = run(6, false);
+      expect(none.result).toEqual({ status: 'failed', error });
+      expect(none.trace.calls.filter((call) => call === 'takeNextShare')).toHaveLength(1);
+    });
+
+    it('is deterministic', () => {
+      expect(run(3).trace.calls).toEqual(run(3).trace.calls);
+    });
+  });
+
   it('makes a first machine that does not come up anew, once: delete, ensure again, wait again', () => {
     const run = (looks: readonly object[]) => {
       let look = 0;

@@ -10,18 +10,30 @@ import { asString, at } from '../json.ts';
  * certificate of another CA and for an unknown token.
  */
 export function authenticate(core: Core, socket: TLSSocket, authorization: string | undefined): UserInfo {
-  const certificate = socket.getPeerCertificate();
-  if (Object.keys(certificate).length > 0) {
-    if (!socket.authorized) throw unauthorized();
-    const { CN: name, O: organizations } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
-    const groups = organizations === undefined ? [] : [organizations].flat();
-    return { name: [name ?? ''].flat()[0] ?? '', groups: [...groups, 'system:authenticated'] };
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = peerOf(socket);
+    peers.set(socket, peer);
   }
+  if (peer === 'stranger') throw unauthorized();
+  if (peer !== 'none') return peer;
   if (authorization === undefined) return ANONYMOUS;
   const token = /^Bearer ([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(authorization);
   if (token === null) throw unauthorized();
   const [, id = '', secret = ''] = token;
   return bootstrapUser(core, id, secret);
+}
+
+/** A connection shows its certificate once, at its beginning; decoding it for every request would cost more than the rest. */
+const peers = new WeakMap<TLSSocket, UserInfo | 'none' | 'stranger'>();
+
+function peerOf(socket: TLSSocket): UserInfo | 'none' | 'stranger' {
+  const certificate = socket.getPeerCertificate();
+  if (Object.keys(certificate).length === 0) return 'none';
+  if (!socket.authorized) return 'stranger';
+  const { CN: name, O: organizations } = certificate.subject as { CN?: string | string[]; O?: string | string[] };
+  const groups = organizations === undefined ? [] : [organizations].flat();
+  return { name: [name ?? ''].flat()[0] ?? '', groups: [...groups, 'system:authenticated'] };
 }
 
 function bootstrapUser(core: Core, id: string, secret: string): UserInfo {

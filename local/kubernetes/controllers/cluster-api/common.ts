@@ -99,7 +99,7 @@ export function reachWorkload(context: ControllerContext, kube: Kube, cluster: C
   const name = `${cluster.metadata.name}-kubeconfig`;
   const text = secretText(kube.get(SECRET, cluster.metadata.namespace ?? '', name), 'value');
   if (text === undefined) return { ok: false, message: `Secret "${name}" not found` };
-  const config = readKubeconfig(text);
+  const config = kubeconfigOf(context, text);
   if (config === undefined)
     return {
       ok: false,
@@ -127,7 +127,7 @@ export function reachWorkload(context: ControllerContext, kube: Kube, cluster: C
       message: `Get "https://${config.host}:${config.port}/": tls: failed to verify certificate: x509: certificate signed by unknown authority`,
     };
   }
-  if (config.clientCertificate !== '' && !isSignedBy(config.clientCertificate, live)) {
+  if (!config.isSignedBy(live)) {
     return {
       ok: false,
       message:
@@ -149,18 +149,45 @@ interface Kubeconfig {
   users?: { user?: { 'client-certificate-data'?: string } }[];
 }
 
-function readKubeconfig(
-  text: string,
-): { host: string; port: number; authority: string; clientCertificate: string } | undefined {
+/** What a kubeconfig says; the certificates in it are compared with an authority once. */
+interface ReadKubeconfig {
+  readonly host: string;
+  readonly port: number;
+  readonly authority: string;
+  /** Whether the client certificate, where there is one, was signed by this authority. */
+  isSignedBy(authority: string): boolean;
+}
+
+/** The kubeconfig of each cluster as it was read last: it is looked at many times a minute and changes almost never. */
+const lastRead = new WeakMap<
+  ControllerContext,
+  { readonly text: string; readonly config: ReadKubeconfig | undefined }
+>();
+
+function kubeconfigOf(context: ControllerContext, text: string): ReadKubeconfig | undefined {
+  const known = lastRead.get(context);
+  if (known?.text === text) return known.config;
+  const config = readKubeconfig(text);
+  lastRead.set(context, { text, config });
+  return config;
+}
+
+function readKubeconfig(text: string): ReadKubeconfig | undefined {
   try {
     const config = parse(text) as Kubeconfig;
     const server = new URL(config.clusters?.[0]?.cluster?.server ?? '');
     const decode = (value: string | undefined): string => Buffer.from(value ?? '', 'base64').toString();
+    const certificate = decode(config.users?.[0]?.user?.['client-certificate-data']);
+    const answers = new Map<string, boolean>();
     return {
       host: server.hostname,
       port: Number(server.port === '' ? 443 : server.port),
       authority: decode(config.clusters?.[0]?.cluster?.['certificate-authority-data']),
-      clientCertificate: decode(config.users?.[0]?.user?.['client-certificate-data']),
+      isSignedBy(authority) {
+        const answer = answers.get(authority) ?? (certificate === '' || isSignedBy(certificate, authority));
+        answers.set(authority, answer);
+        return answer;
+      },
     };
   } catch {
     return undefined;
