@@ -6,29 +6,54 @@ import { BadTargetError, type Target } from './target.ts';
 /** Largest request body, in bytes; more is answered with 500. */
 const MAX_BODY_BYTES = 104_857_600;
 
+/** What Kestrel expects of a caller who sends a body, after some seconds. */
+const SLOWEST = { bytesPerSecond: 240, graceSeconds: 5 };
+
 /** A body that is too large. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
+  override readonly message = `The request body is larger than ${MAX_BODY_BYTES} bytes.`;
 }
 
-/** Reads a body completely. Throws BodyTooLargeError. */
+/** A body that hardly arrives. */
+export class BodyTooSlowError extends Error {
+  override readonly name = 'BodyTooSlowError';
+  override readonly message = `The request body arrives with less than ${SLOWEST.bytesPerSecond} bytes per second.`;
+}
+
+const HUNG_UP = 'The caller has hung up.';
+
+/** Reads a body completely. Throws BodyTooLargeError or BodyTooSlowError. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const tooLarge = (): never => {
-    throw new BodyTooLargeError(`The request body is larger than ${MAX_BODY_BYTES} bytes.`);
-  };
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
     // Taken and thrown away: a caller who is still sending would not see the answer otherwise.
     request.resume();
-    return tooLarge();
+    throw new BodyTooLargeError();
   }
+  if (request.destroyed && !request.readableEnded) throw new Error(HUNG_UP);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  let seconds = 0;
+  return new Promise((resolve, reject) => {
+    // Ticks rather than time: an app that blocks the event loop is not the caller's fault.
+    const watch = setInterval(() => {
+      seconds++;
+      if (seconds > SLOWEST.graceSeconds && size < seconds * SLOWEST.bytesPerSecond) end(new BodyTooSlowError());
+    }, 1000);
+    const end = (error: Error | undefined): void => {
+      clearInterval(watch);
+      if (error) reject(error);
+      else resolve(Buffer.concat(chunks));
+    };
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) end(new BodyTooLargeError());
+      else chunks.push(chunk);
+    });
+    request.once('end', () => end(undefined));
+    request.once('error', end);
+    request.once('close', () => end(new Error(HUNG_UP)));
+  });
 }
 
 function nullable(values: Iterable<readonly [string, string]>): Record<string, NullableText> {

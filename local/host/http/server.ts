@@ -14,6 +14,7 @@ import { authLevelOf, presentedKey, type Keys } from './keys.ts';
 import { runStreamed } from './stream.ts';
 import {
   BodyTooLargeError,
+  BodyTooSlowError,
   CANONICAL,
   joinedHeaders,
   readBody,
@@ -201,9 +202,10 @@ export class HttpServer {
         return sendEmpty(response, 400);
       }
       // A caller that has hung up wants no answer.
-      const isTooLarge = error instanceof BodyTooLargeError;
-      if (request.destroyed && !request.complete && !isTooLarge) return;
-      if (!(error instanceof FunctionTimeoutError) && !isTooLarge) {
+      const isRefused = error instanceof BodyTooLargeError || error instanceof BodyTooSlowError;
+      if (request.destroyed && !request.complete && !isRefused) return;
+      if (error instanceof BodyTooSlowError) response.shouldKeepAlive = false;
+      if (!(error instanceof FunctionTimeoutError) && !isRefused) {
         this.#log.write({
           level: 'error',
           category: 'Host.Http',

@@ -1,7 +1,8 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { parseHostJson, parseTimeSpan } from '../../../local/host/config/host-json.ts';
 import { parseConfiguration } from '../../../local/host/config/json-file.ts';
 import { withOverrides } from '../../../local/host/config/overrides.ts';
@@ -15,6 +16,7 @@ import { lockDataFolder } from '../../../local/host/durable/lock.ts';
 import { DataFolderError } from '../../../local/host/folders.ts';
 import { DurableStore } from '../../../local/host/durable/store.ts';
 import { compareVersions, judgeVersion } from '../../../local/host/durable/versions.ts';
+import { BodyTooSlowError, readBody } from '../../../local/host/http/messages.ts';
 import { readTarget } from '../../../local/host/http/target.ts';
 import { compileTemplate, TemplateError } from '../../../local/host/http/template.ts';
 import {
@@ -292,6 +294,38 @@ describe('queue messages', () => {
     expect(outputMessages({ string: '' })).toEqual(['']);
     expect(outputMessages({ string: '{"x":1}' })).toEqual(['{\n  "x": 1\n}']);
     expect([outputMessages(null), outputMessages({ json: '[]' })]).toEqual([[], []]);
+  });
+});
+
+describe('a request body', () => {
+  const request = () => Object.assign(new PassThrough(), { headers: {} });
+
+  test("that hardly arrives is given up after Kestrel's five seconds, one that arrives slowly is not", async () => {
+    vi.useFakeTimers();
+    try {
+      const [stuck, slow] = [request(), request()];
+      const given = expect(readBody(stuck as never)).rejects.toThrow(BodyTooSlowError);
+      stuck.write('begin');
+      const kept = readBody(slow as never);
+      for (let second = 0; second < 9; second++) {
+        slow.write('x'.repeat(300));
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+      await given;
+      slow.end();
+      expect((await kept).length).toBe(2700);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('whose caller hangs up is an error, before and while it is read', async () => {
+    const [before, during] = [request(), request()];
+    before.destroy();
+    await expect(readBody(before as never)).rejects.toThrow('hung up');
+    const read = expect(readBody(during as never)).rejects.toThrow('hung up');
+    during.destroy();
+    await read;
   });
 });
 
