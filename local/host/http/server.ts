@@ -69,6 +69,12 @@ function sendText(response: ServerResponse, status: number, text: string): void 
   response.writeHead(status).end(`${text}\n`);
 }
 
+/** The connection ends with this answer, and the caller is told. */
+function endConnection(response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+  response.setHeader('Connection', 'close');
+}
+
 /** The answer of a host that has not started or cannot start. */
 function sendNotRunning(response: ServerResponse): void {
   response.writeHead(503);
@@ -198,13 +204,13 @@ export class HttpServer {
     } catch (error) {
       if (error instanceof BadTargetError) {
         request.resume();
-        response.shouldKeepAlive = false;
+        endConnection(response);
         return sendEmpty(response, 400);
       }
       // A caller that has hung up wants no answer.
       const isRefused = error instanceof BodyTooLargeError || error instanceof BodyTooSlowError;
       if (request.destroyed && !request.complete && !isRefused) return;
-      if (error instanceof BodyTooSlowError) response.shouldKeepAlive = false;
+      if (error instanceof BodyTooSlowError) endConnection(response);
       if (!(error instanceof FunctionTimeoutError) && !isRefused) {
         this.#log.write({
           level: 'error',
@@ -237,7 +243,7 @@ export class HttpServer {
     const refused = refusedStatus(request);
     if (refused !== undefined) {
       request.resume();
-      response.shouldKeepAlive = false;
+      endConnection(response);
       if (refused === 405) response.setHeader('Allow', 'OPTIONS');
       return sendEmpty(response, refused);
     }

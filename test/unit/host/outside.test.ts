@@ -97,6 +97,8 @@ describe('a request line', () => {
     ];
     for (const [expected, head] of refused)
       expect([status(await send(head)), head.slice(0, 40)]).toEqual([expected, head.slice(0, 40)]);
+    expect(await send('GET /api/echo/%00 HTTP/1.1|Host: localhost')).toContain('|Connection: close|');
+    expect(await send('GET /api/echo HTTP/1.1|Host: a b')).toContain('|Connection: close|');
     // UTF-8 in a header is fine, an unknown expectation is not looked at.
     expect(json(await send(get('/api/echo', '|x-a: \u00c3\u00bc|Expect: anything')))).toMatchObject({ header: 'ü' });
   });
