@@ -158,3 +158,15 @@ describe.each(Object.entries(stores))('%s', (_where, open) => {
     });
   });
 });
+
+describe('documents that are named by their content', () => {
+  it('are read from storage once, and what one reader changes no other one sees', async () => {
+    const clients = createStorageClients();
+    const documents = createDocumentStore(clients);
+    const sha = await documents.putContent({ list: [1] });
+    (await documents.getContent<{ list: number[] }>(sha)).list.push(2);
+    await (await clients.blobs()).getContainerClient('capstan').getBlobClient(`content/${sha}`).deleteIfExists();
+    expect(await documents.getContent(sha)).toEqual({ list: [1] });
+    await expect(createDocumentStore(clients).getContent(sha)).rejects.toThrow(/missing/);
+  });
+});
