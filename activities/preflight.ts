@@ -1,8 +1,8 @@
-import type { PreflightCheck } from '#azure/types.ts';
+import type { PreflightCheck, Survey } from '#azure/types.ts';
 import { planCluster } from '#domain/plan/plan.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
-import { done, failed, wait } from '#domain/outcome.ts';
+import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
 import { factsDocument } from '#domain/record.ts';
 import { defineActivity } from './define.ts';
 import { bootRecord, holdsState, isOtherMachine } from './first-machine.ts';
@@ -20,7 +20,13 @@ defineActivity('runPreflight', async (work, input) => {
   if (work.head.kind === 'ManagedCluster') return managedPreflight(work, input);
   const azure = await work.azure();
   const document = await work.document();
-  const read = await azure.survey(document, work.ref.uid, (await factsBefore(work))?.shares);
+  const known = input.state?.['surveyed'] === true ? await readJson<AzureFacts>(work, surveyDocument(work)) : undefined;
+  // What the cluster has joined by an earlier plan of this life, it stays with.
+  const before = await readJson<AzureFacts>(work, factsDocument(work.ref.uid));
+  const read: Outcome<Survey> =
+    known === undefined
+      ? await azure.survey(document, work.ref.uid, before?.shares)
+      : done({ facts: known, checks: [] });
   if (read.status !== 'done') return read;
   const { facts, checks } = read.value;
   // A group that was made a moment ago may not be known everywhere yet: a second look decides.
@@ -33,6 +39,11 @@ defineActivity('runPreflight', async (work, input) => {
   }
   const plan = planCluster(document, facts, work.ref.uid);
   const checked = await azure.preflight(plan, facts);
+  if (checked.status === 'wait') {
+    // Reading it all again would use up what the checks wait for: the calls of many clusters that begin together.
+    await work.store.documents.put(surveyDocument(work), JSON.stringify(facts satisfies AzureFacts));
+    return { ...checked, state: { ...input.state, surveyed: true } };
+  }
   if (checked.status !== 'done') return checked;
   const report = checked.value;
   await work.store.documents.put(`preflight/${work.ref.operationId}.json`, JSON.stringify(report));
@@ -56,10 +67,14 @@ defineActivity('runPreflight', async (work, input) => {
   return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
 });
 
-/** The facts of an earlier plan of this life of the cluster: what it has joined, it stays with. */
-async function factsBefore(work: Work): Promise<AzureFacts | undefined> {
-  const text = await work.store.documents.get(factsDocument(work.ref.uid));
-  return text === undefined ? undefined : (JSON.parse(text) as AzureFacts);
+/** Name of the blob that holds what was read of Azure while its checks wait. */
+function surveyDocument({ ref }: Work): string {
+  return `survey/${ref.operationId}.json`;
+}
+
+async function readJson<Value>(work: Work, name: string): Promise<Value | undefined> {
+  const text = await work.store.documents.get(name);
+  return text === undefined ? undefined : (JSON.parse(text) as Value);
 }
 
 /** A role that was just given arrives by itself. */
