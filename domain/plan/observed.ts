@@ -21,6 +21,18 @@ export function firstMachineSource({ spec, image }: ClusterPlan): string {
   const { kubernetes, sshKeys, nodes, proxy, trustedCa, network, controlPlane } = spec;
   const { vmSize, osDisk, etcdDisk } = controlPlane;
   const { podCidr, serviceCidr } = network;
-  const parts = [image.id, kubernetes, sshKeys, nodes, proxy, trustedCa, podCidr, serviceCidr, vmSize, osDisk, etcdDisk];
+  const parts = [
+    image.id,
+    kubernetes,
+    sshKeys,
+    nodes,
+    proxy,
+    trustedCa,
+    podCidr,
+    serviceCidr,
+    vmSize,
+    osDisk,
+    etcdDisk,
+  ];
   return shortHash(JSON.stringify(parts), 8);
 }

@@ -301,13 +301,16 @@ class Player {
     if (this.#edited && found.length > 0) {
       // A check of a document that asks for it starts a repair.
       await this.#rest();
-      for (let waited = 0; found.length > 0 && waited < healing; waited += 300) {
+      for (let waited = 0; (found.length > 0 || waited === 0) && waited < healing; waited += 300) {
         await this.#until(300);
         await this.#rest();
         found = await differences(true);
       }
-      if (found.length === 0 && (await differences(false)).length === 0) this.#edited = false;
+      const left = found.length === 0 ? await differences(false) : [];
       await this.#rest();
+      if (found.length === 0 && left.length === 0) this.#edited = false;
+      else if (found.length === 0 && this.#document.spec.reconcile === 'repair')
+        throw new Error(`not repaired: ${left.join('; ')}`);
     } else this.#edited = false;
     if (found.length > 0) throw new Error(`Ready, but ${found.join('; ')}`);
     const head = await this.#head();
@@ -327,7 +330,12 @@ class Player {
     const touched = resources
       .filter(({ action }) => action !== '=')
       .map(({ action, key, differs }) => `${action} ${key} ${differs?.join(',') ?? ''}`);
-    if (!ok || changes.length > 0 || create > 0 || (change > 0 && !this.#edited)) {
+    if (
+      !ok ||
+      changes.length > 0 ||
+      (create > 0 && !(this.#edited && this.#subject.editedMayBeMissing === true)) ||
+      (change > 0 && !this.#edited)
+    ) {
       const refused = checks.filter((check) => !check.ok).map(({ id }) => id);
       throw new Error(`a plan of the same document says: ${[...changes, ...touched, ...refused].join('; ')}`);
     }
