@@ -83,7 +83,9 @@ defineActivity('planDeletion', async (work) => {
   }
   const waves = deletionWaves(left);
   if (waves.length === 0) {
-    const group = plan.managed?.nodeResourceGroup;
+    // A cluster that lost our mark stays, and its group with it.
+    const stays = items.some(({ kind, state }) => kind === 'managedCluster' && state === 'kept');
+    const group = stays ? undefined : plan.managed?.nodeResourceGroup;
     if (group !== undefined && (await azure.groupExists(plan.azure.subscriptionId, group)))
       return wait(15, { sentence: `waiting until AKS has deleted the group ${group} of its nodes` });
     for (const item of settledItems(await work.store.clusters.items(work.ref.name)))

@@ -1,4 +1,4 @@
-import { managedShape } from '#domain/managed/shape.ts';
+import { isReachable, managedShape } from '#domain/managed/shape.ts';
 import { planManagedCluster } from '#domain/managed/plan.ts';
 import type { ManagedDocument, ManagedPlan } from '#domain/managed/types.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
@@ -73,11 +73,6 @@ async function announce(
       sentence: `${path} ${kind}${values} (${effect}${reason === undefined ? '' : `; ${reason}`})`,
     });
   }
-}
-
-/** Whether Capstan can reach the API server with a static administrator. */
-function isReachable({ spec }: ManagedPlan): boolean {
-  return spec.network.api.exposure === 'public' && !spec.managedControlPlane.disableLocalAccounts;
 }
 
 /** Opens a client with the administrator's kubeconfig, which is asked for and forgotten again. */

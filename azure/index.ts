@@ -3,6 +3,7 @@ import { readFacts, shareFrom, survey } from './facts/facts.ts';
 import { findOwned } from './inventory/find.ts';
 import { groupExists, managedCredentials } from './managed/credentials.ts';
 import { surveyManaged } from './managed/facts.ts';
+import { observeManaged } from './managed/observe.ts';
 import { preflightManaged } from './managed/preflight.ts';
 import { applyTags } from './inventory/tags.ts';
 import { kinds } from './kinds.ts';
@@ -37,6 +38,7 @@ export function createAzure(settings: AzureSettings): Azure {
     preflight: (plan, facts) => preflight(connection, plan, facts, { copy, secrets }),
     surveyManaged: (document) => surveyManaged(connection, document),
     preflightManaged: (plan, facts) => preflightManaged(connection, plan, facts),
+    observeManaged: (plan) => observeManaged(connection, plan),
     managedCredentials: (plan, role) => managedCredentials(connection, plan, role),
     groupExists: (subscriptionId, name) => groupExists(connection, subscriptionId, name),
     copy,

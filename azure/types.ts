@@ -1,4 +1,5 @@
 import type { CapstanError } from '#domain/errors/error.ts';
+import type { ManagedObservation } from '#domain/check/managed.ts';
 import type { AnyPlan, ManagedDocument, ManagedFacts, ManagedPlan } from '#domain/managed/types.ts';
 import type { Outcome } from '#domain/outcome.ts';
 import type { AzureFacts, ClusterPlan, PlannedResource, ResourceKind, Shares } from '#domain/plan/types.ts';
@@ -237,6 +238,8 @@ export interface Azure {
   surveyManaged(document: ManagedDocument): Promise<Outcome<Survey<ManagedFacts>>>;
   /** Checks whether the plan of an AKS cluster can be carried out. Nothing is written. */
   preflightManaged(plan: ManagedPlan, facts: ManagedFacts): Promise<Outcome<PreflightReport>>;
+  /** An AKS cluster as it is now, compared with its plan. Nothing is written. */
+  observeManaged(plan: ManagedPlan): Promise<Outcome<ManagedObservation>>;
   /**
    * The kubeconfig that AKS gives out, as it is.
    *

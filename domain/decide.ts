@@ -101,8 +101,10 @@ export function decideAction(
 ): ActionDecision {
   if (head.operation.requestId === requestId) return { kind: 'same', operationId: head.operation.id };
   if (head.kind === 'ManagedCluster' && kind === 'renew') {
-    const message = `${head.name} is an AKS cluster: Azure renews its certificates (az aks rotate-certs does it now)`;
-    return { kind: 'refuse', error: { code: 'CAP-1110', message } };
+    const message = `${head.name} is an AKS cluster: Azure renews its certificates by itself`;
+    const remedy =
+      'To have new ones now, run az aks rotate-certs: every node is made anew, and the API server is away for up to half an hour. Then fetch another kubeconfig.';
+    return { kind: 'refuse', error: { code: 'CAP-1110', message, remedy } };
   }
   if (head.operation.state !== 'finished') return { kind: 'refuse', error: busy(head) };
   if (head.operation.kind === 'delete') return { kind: 'refuse', error: halfDeleted(head) };

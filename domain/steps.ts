@@ -58,9 +58,10 @@ export const updateSteps: readonly StepDefinition[] = [
   { id: 'preflight', title: 'Preflight', needs: [], boundSeconds: 900 },
   { id: 'network', title: 'Network', needs: ['preflight'], boundSeconds: 1800 },
   { id: 'image', title: 'Base image', needs: ['preflight'], boundSeconds: 5400 },
-  { id: 'tags', title: 'Azure tags', needs: ['preflight'], boundSeconds: 1800 },
-  { id: 'clusterSettings', title: 'Cluster settings', needs: ['network', 'image', 'tags'], boundSeconds: 900 },
-  { id: 'controlPlaneScale', title: 'Control plane', needs: ['clusterSettings'], boundSeconds: 10_800 },
+  { id: 'clusterSettings', title: 'Cluster settings', needs: ['network', 'image'], boundSeconds: 900 },
+  // After the settings: what the controllers make meanwhile follows them already.
+  { id: 'tags', title: 'Azure tags', needs: ['clusterSettings'], boundSeconds: 1800 },
+  { id: 'controlPlaneScale', title: 'Control plane', needs: ['tags'], boundSeconds: 10_800 },
   { id: 'workerPools', title: 'Worker pools', needs: ['controlPlaneScale'], boundSeconds: 43_200 },
   { id: 'addOns', title: 'Add-ons', needs: ['workerPools'], boundSeconds: 3600 },
   { id: 'removals', title: 'Removals', needs: ['workerPools', 'addOns'], boundSeconds: 7200 },

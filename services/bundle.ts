@@ -29,6 +29,7 @@ export async function exportClusterBundle(
     throw new CapstanFailure({
       code: 'CAP-1110',
       message: `${name} is an AKS cluster, which has no bundle of Cluster API documents`,
+      remedy: `GET /api/clusters/${name} has its document and what was made of it; az aks show has what AKS knows.`,
     });
   const clientId = rows.items.find((item) => item.key === 'identity')?.outputs['clientId'];
   if (rows.head.planSha === undefined || clientId === undefined) {

@@ -7,10 +7,11 @@ import { asBuilt } from '#domain/plan/observed.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { type ClusterHead, type NodeRecord, nodesDocument } from '#domain/record.ts';
 import type { ClusterRows } from '#store/clusters.ts';
-import type { ClusterDocument } from '#domain/spec/types.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import { startAction } from './actions.ts';
 import { azureOf } from './azure.ts';
 import type { ServiceDependencies } from './dependencies.ts';
+import { lookAtManaged } from './managed-check.ts';
 
 /** What a check came to. */
 export interface CheckAnswer extends CheckReport {
@@ -35,13 +36,16 @@ export async function checkCluster(dependencies: ServiceDependencies, name: stri
   if (rows === undefined) throw new CapstanFailure({ code: 'CAP-1013', message: `There is no cluster ${name}` });
   const obstacle = whyNot(rows.head);
   if (obstacle !== undefined) throw new CapstanFailure(obstacle);
-  const report = await look(dependencies, rows);
+  const report =
+    rows.head.kind === 'ManagedCluster'
+      ? await lookAtManaged(dependencies.config, store, rows)
+      : await look(dependencies, rows);
   // An operation that began meanwhile is the reason for what was seen: its end brings a better look.
   const current = (await store.clusters.head(name))?.value;
   if (current?.operation.id !== rows.head.operation.id) return report;
   await store.clusters.putCheck(name, report);
   await tell(dependencies, rows, report);
-  const document = await store.documents.getContent<ClusterDocument>(rows.head.documentSha);
+  const document = await store.documents.getContent<AnyDocument>(rows.head.documentSha);
   if (document.spec.reconcile !== 'repair' || !report.findings.some((finding) => finding.repairable)) return report;
   const started = await startAction(
     dependencies,
@@ -54,11 +58,6 @@ export async function checkCluster(dependencies: ServiceDependencies, name: stri
 
 /** Why a cluster cannot be checked now. */
 export function whyNot(head: ClusterHead): CapstanFailure['error'] | undefined {
-  if (head.kind === 'ManagedCluster')
-    return {
-      code: 'CAP-1110',
-      message: `${head.name} is an AKS cluster: POST /api/clusters/${head.name}/plan shows what differs`,
-    };
   if (head.phase === 'Deleted' || head.operation.kind === 'delete')
     return { code: 'CAP-1017', message: `Cluster ${head.name} is ${head.phase}` };
   if (head.observedGeneration === 0 || head.planSha === undefined)

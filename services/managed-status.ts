@@ -7,7 +7,7 @@ import { managedSteps } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
 import { conditionsOf } from './conditions.ts';
-import { isCurrent, operationView, stepView } from './status-views.ts';
+import { checkView, isCurrent, operationView, stepView } from './status-views.ts';
 
 /** The status document of an AKS cluster: the same fields as a self-managed one has. */
 export async function readManagedStatus(store: Store, rows: ClusterRows, timeScale: number): Promise<object> {
@@ -28,7 +28,8 @@ export async function readManagedStatus(store: Store, rows: ClusterRows, timeSca
       phase: head.phase,
       generation: head.generation,
       observedGeneration: head.observedGeneration,
-      conditions: conditionsOf(head),
+      conditions: conditionsOf(head, rows.check),
+      ...checkView(rows),
       ...(head.queue === undefined
         ? {}
         : { queue: head.queue.map(({ requestId, queuedAt }) => ({ requestId, queuedAt })) }),

@@ -1,5 +1,6 @@
 import { explained } from '#domain/errors/explain.ts';
 import type { ClusterHead, StepRecord } from '#domain/record.ts';
+import type { ClusterRows } from '#store/clusters.ts';
 import type { StepDefinition } from '#domain/steps.ts';
 
 /** Steps of a provision are continued by the next one; other operations begin anew. */
@@ -50,4 +51,11 @@ export function stepView(
     ...(progress === undefined ? {} : { progress }),
     ...(error === undefined ? {} : { error: explained(error) }),
   };
+}
+
+/** What the last check found, as the status shows it. */
+export function checkView({ check }: ClusterRows): object {
+  if (check === undefined) return {};
+  const { checkedAt, findings, certificates, more } = check;
+  return { certificates, check: { checkedAt, findings, ...(more === undefined ? {} : { more }) } };
 }

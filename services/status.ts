@@ -9,7 +9,7 @@ import { stepsOf } from '#domain/steps.ts';
 import type { ClusterRows } from '#store/clusters.ts';
 import type { Store } from '#store/store.ts';
 import { conditionsOf } from './conditions.ts';
-import { isCurrent, operationView, stepView } from './status-views.ts';
+import { checkView, isCurrent, operationView, stepView } from './status-views.ts';
 import { readManagedStatus } from './managed-status.ts';
 
 /** The status document of one cluster (experience.md), or undefined when there is no such cluster. */
@@ -84,12 +84,6 @@ export function statusDocument(
 }
 
 /** Certificates and findings of the last look, where there was one. */
-function checkView({ check }: ClusterRows): object {
-  if (check === undefined) return {};
-  const { checkedAt, findings, certificates, more } = check;
-  return { certificates, check: { checkedAt, findings, ...(more === undefined ? {} : { more }) } };
-}
-
 /** One line of the list of clusters. */
 export function summaryOf(head: ClusterHead): object {
   const { name, kind, tags, phase, generation, observedGeneration, location, operation, createdAt, updatedAt } = head;

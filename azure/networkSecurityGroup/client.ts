@@ -1,4 +1,5 @@
 import type { NetworkSecurityGroup } from '@azure/arm-network';
+import { differences } from '../resource/covers.ts';
 import { ifMatch } from '../resource/if-match.ts';
 import type { KindDefinition } from '../resource/kind.ts';
 import { networkSecurityGroupSpec } from './spec.ts';
@@ -9,6 +10,13 @@ export const networkSecurityGroup: KindDefinition<NetworkSecurityGroup> = {
   ownership: 'cluster',
   family: 'network',
   desired: networkSecurityGroupSpec,
+  differs: (input, existing) => {
+    const wanted = networkSecurityGroupSpec(input, existing);
+    if (wanted === undefined) return [];
+    const fields = differences(existing, wanted);
+    // A caller too many is a difference, too.
+    return fields.length === 0 ? ['securityRules'] : fields;
+  },
   describe: (body) => body,
   read: async (clients, { resourceGroup, names: [name = ''] }) =>
     (await clients.network()).networkSecurityGroups.get(resourceGroup, name),

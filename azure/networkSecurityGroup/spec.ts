@@ -49,6 +49,30 @@ export function controlPlaneRules(plan: ClusterPlan, clusterAddresses: readonly 
   return [ssh, inbound('allow_apiserver', 2201, String(api.port), 'Allow', allowed, 'Allow K8s API Server')];
 }
 
+/** Names of the rules that are ours alone: what a document no longer asks for must not stay open. */
+const ownRules: ReadonlySet<string> = new Set(['allow_ssh', 'deny_ssh', 'allow_apiserver']);
+
+/** Who a rule is for, as one text. */
+function sourcesOf({ sourceAddressPrefix, sourceAddressPrefixes }: SecurityRule): string {
+  const all = [sourceAddressPrefix ?? '', ...(sourceAddressPrefixes ?? [])].filter((source) => source !== '');
+  return all.toSorted((a, b) => (a < b ? -1 : 1)).join();
+}
+
+/** What exists without the rules of ours that the document does not ask for, or asks for with other callers. */
+function withoutStale(
+  existing: NetworkSecurityGroup | undefined,
+  wanted: readonly SecurityRule[],
+): NetworkSecurityGroup | undefined {
+  const isStale = (rule: SecurityRule): boolean => {
+    if (!ownRules.has(rule.name ?? '')) return false;
+    const counterpart = wanted.find(({ name }) => name === rule.name);
+    return counterpart === undefined || sourcesOf(counterpart) !== sourcesOf(rule);
+  };
+  return wanted.length === 0 || existing?.securityRules === undefined
+    ? existing
+    : { ...existing, securityRules: existing.securityRules.filter((rule) => !isStale(rule)) };
+}
+
 /** Security group of the control plane or of the workers (which open nothing). Rules of others in it stay. */
 export function networkSecurityGroupSpec(
   input: SpecInput,
@@ -59,5 +83,6 @@ export function networkSecurityGroupSpec(
   const addresses = own.filter((ip) => ip !== undefined);
   const securityRules =
     resource.name === plan.network.controlPlaneSecurityGroup ? controlPlaneRules(plan, addresses) : [];
-  return reconcile(existing, { ...common(input), ...(securityRules.length === 0 ? {} : { securityRules }) });
+  const wanted = { ...common(input), ...(securityRules.length === 0 ? {} : { securityRules }) };
+  return reconcile(withoutStale(existing, securityRules), wanted);
 }

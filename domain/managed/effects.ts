@@ -39,6 +39,7 @@ const rules: readonly (readonly [RegExp, Judge])[] = [
   [/^spec\.addOns\[[^\]]+\]$/, wholeAddOn],
   [/^spec\.addOns\[[^\]]+\]\.namespace$/, refuse('add it under another name in the new namespace')],
   [/^spec\.addOns\[/, inPlace('addOns')],
+  [/^spec\.reconcile$/, inPlace('record')],
 ];
 
 /** Judges one difference of two documents of an AKS cluster. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { trustedCa } from '../kubeadm/trusted-ca.ts';
-import { addOn, azureName, cidr, proxy, taint, vmSize, zone } from '../spec/parts.ts';
+import { addOn, azureName, cidr, proxy, reconcile, taint, vmSize, zone } from '../spec/parts.ts';
 import { azure, kubernetesVersion, metadata, uuid } from '../spec/schema.ts';
 
 const network = z
@@ -157,6 +157,7 @@ export const managedDocument = z
       addOns: z.array(addOn).max(50).default([]),
       proxy: proxy.optional(),
       trustedCa: trustedCa.optional(),
+      reconcile,
     }),
   })
   .describe('A Kubernetes cluster of Azure Kubernetes Service.');

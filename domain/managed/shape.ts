@@ -52,6 +52,11 @@ function stepPath(plan: ManagedPlan, step: StepId, changed: ReadonlySet<string> 
   return longestChain(plan.resources.filter((resource) => resource.step === step && counts(resource.key)));
 }
 
+/** Whether Capstan can reach the API server with a static administrator. */
+export function isReachable({ spec }: ManagedPlan): boolean {
+  return spec.network.api.exposure === 'public' && !spec.managedControlPlane.disableLocalAccounts;
+}
+
 /** The sentence of a finished step whose work has none of its own. */
 export function managedSummary({ managed, identity, spec }: ManagedPlan, step: StepId): string | undefined {
   if (step === 'network') {

@@ -17,8 +17,8 @@ const stepsOfPart: Readonly<Record<Part, readonly StepId[]>> = {
 };
 
 /**
- * Order of an update: what stands in Azure first, then the settings that new machines inherit, the control plane, the
- * pools (beside it, where it only grows or shrinks), add-ons, and last what goes.
+ * Order of an update: what stands in Azure first, then the settings that new machines inherit, the tags of those that
+ * stand, the control plane, the pools (beside it, where it only grows or shrinks), add-ons, and last what goes.
  *
  * @param everything after an update that did not come to its end, and for a repair: every step looks again
  */
@@ -29,8 +29,9 @@ export function updateStages(changes: readonly Change[], everything: boolean): r
   const beside =
     !everything && !changes.some((change) => change.effect === 'rollout' && reaches(change, 'controlPlane'));
   const order: readonly (readonly StepId[])[] = [
-    ['network', 'image', 'tags'],
+    ['network', 'image'],
     ['clusterSettings'],
+    ['tags'],
     ...(beside
       ? [['controlPlaneScale', 'workerPools'] as const]
       : [['controlPlaneScale'] as const, ['workerPools'] as const]),

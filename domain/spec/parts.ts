@@ -297,3 +297,8 @@ export const proxy = z
     noProxy: z.array(z.string().min(1)).max(200).default([]),
   })
   .describe('Outbound proxy of the nodes; needs static placement.');
+
+export const reconcile = z
+  .enum(['report', 'repair'])
+  .default('report')
+  .describe('What becomes of differences between this document and the cluster that others made.');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { nodeAdditions } from '../kubeadm/additions.ts';
 import { trustedCa } from '../kubeadm/trusted-ca.ts';
 import { gatewayName } from '../storage/gateway.ts';
-import { addOn, controlPlane, image, network, proxy, storage, workerPool } from './parts.ts';
+import { addOn, controlPlane, image, network, proxy, reconcile, storage, workerPool } from './parts.ts';
 
 export const uuid = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be a UUID');
 
@@ -96,10 +96,7 @@ export const clusterDocument = z
         .describe(
           'Name of a stored private gateway (PUT /api/gateways/{name}), which lends its network, proxy and trusted certificates.',
         ),
-      reconcile: z
-        .enum(['report', 'repair'])
-        .default('report')
-        .describe('What becomes of differences between this document and the cluster that others made.'),
+      reconcile,
     }),
   })
   .describe('A self-managed Kubernetes cluster on Azure virtual machines.');

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CheckAnswer } from '#services/check.ts';
+import { armAs, simulatedSubscription } from '../support/arm.ts';
 import { rawManagedSample } from '../support/managed-sample.ts';
 import { type Stack, startStack, story } from '../support/stack.ts';
 
@@ -61,5 +63,55 @@ describe('an AKS cluster', () => {
     const seen = await stack.settled('aks-stop');
     expect(seen.status.phase, story(seen)).toBe('Ready');
     expect(seen.status.nodes.map(({ pool }) => pool)).toEqual(['more', 'system']);
+  });
+
+  it('is compared with its document: what others changed is said, and brought back when the document asks for it', async () => {
+    const nodePools = [
+      { name: 'system', mode: 'System', replicas: 1, vmSize: 'Standard_D2s_v5' },
+      { name: 'more', replicas: 1, vmSize: 'Standard_D2s_v5' },
+    ];
+    const look = async () => {
+      const answer = await stack.request('POST', '/api/clusters/aks-stop/actions/reconcile');
+      expect(answer.status, answer.text).toBe(200);
+      return JSON.parse(answer.text) as CheckAnswer;
+    };
+    expect(await look()).toMatchObject({ api: { reachable: true }, findings: [] });
+    const arm = await armAs(stack.gatewayUrl);
+    const pool = `${simulatedSubscription}/resourceGroups/platform/providers/Microsoft.ContainerService/managedClusters/aks-stop/agentPools`;
+    const { properties } = await arm.need('GET', `${pool}/more`, '2025-08-01');
+    await arm.need('PUT', `${pool}/more`, '2025-08-01', { properties: { ...(properties as object), count: 2 } });
+    await expect.poll(async () => (await look()).findings, { timeout: 60_000, interval: 300 }).toHaveLength(1);
+    expect((await look()).findings).toEqual([
+      {
+        kind: 'drift',
+        where: expect.stringMatching(/agentPools\/more count$/),
+        sentence: 'agentPool more: count is not what the document says',
+        repairable: true,
+      },
+    ]);
+    const said = (await stack.events('aks-stop')).filter(({ type }) => type === 'check.drift');
+    expect(said).toHaveLength(1);
+    const { status } = JSON.parse((await stack.request('GET', '/api/clusters/aks-stop')).text) as {
+      status: { conditions: { type: string; status: string }[] };
+    };
+    expect(status.conditions.find(({ type }) => type === 'InSync')?.status).toBe('False');
+    expect((await put('aks-stop', { nodePools, reconcile: 'repair' })).status).toBe(202);
+    const seen = await stack.settled('aks-stop');
+    expect(seen.status.phase, story(seen)).toBe('Ready');
+    await look();
+    const repaired = await stack.settled('aks-stop');
+    expect(repaired.status.phase, story(repaired)).toBe('Ready');
+    expect((await look()).findings).toEqual([]);
+  });
+
+  it('has no certificates and no bundle of its own, and says what takes their place', async () => {
+    for (const [method, route, instead] of [
+      ['POST', 'actions/renew-certificates', 'az aks rotate-certs'],
+      ['GET', 'bundle', 'az aks show'],
+    ] as const) {
+      const answer = await stack.request(method, `/api/clusters/aks-stop/${route}`);
+      expect([answer.status, JSON.parse(answer.text)]).toEqual([422, expect.objectContaining({ code: 'CAP-1110' })]);
+      expect(answer.text).toContain(instead);
+    }
   });
 });

@@ -155,7 +155,7 @@ describe('the later life of the sample cluster', () => {
   it('writes changed tags onto what exists, also onto what the cluster made itself', async () => {
     document.metadata.tags = { owner: 'team-a' };
     const seen = await apply();
-    expect(steps(seen, 'done')).toEqual(['preflight', 'tags', 'clusterSettings', 'finish']);
+    expect(steps(seen, 'done')).toEqual(['preflight', 'clusterSettings', 'tags', 'finish']);
     const ours = (await stack.resources()).filter((resource) =>
       /(virtualMachines|virtualNetworks|networkInterfaces|loadBalancers)\/demo-/.test(resource.id),
     );

@@ -16,13 +16,21 @@ import { cluster, createdTwice, leftovers, prepare, storyOf } from '../azure/mat
 import { type Edit, sentenceOf, type Step } from './steps.ts';
 import type { Subject } from './subject.ts';
 
-const phases: readonly Phase[] = ['Accepted', 'Provisioning', 'Ready', 'Updating', 'Failed', 'Deleting', 'Deleted'];
+const phases: ReadonlySet<Phase> = new Set([
+  'Accepted',
+  'Provisioning',
+  'Ready',
+  'Updating',
+  'Failed',
+  'Deleting',
+  'Deleted',
+]);
 
 /**
  * Ends of an operation that a life without troubles of Azure's may have: cancelled, no way back from a newer version, a
  * first machine that was made from another document.
  */
-const ordinaryFailures = ['CAP-9005', 'CAP-6008', 'CAP-4204'];
+const ordinaryFailures: ReadonlySet<string> = new Set(['CAP-9005', 'CAP-6008', 'CAP-4204']);
 
 /** Seconds within which a cluster heals what somebody did to it. */
 const healing = 2 * 3600;
@@ -50,7 +58,8 @@ export async function play(
     return { story: player.story, settled: player.comparisons };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${message}\n${player.story.map((line) => `  ${line}`).join('\n')}\n${await storyOf(world)}`);
+    const told = player.story.map((line) => `  ${line}`).join('\n');
+    throw new Error(`${message}\n${told}\n${await storyOf(world)}`, { cause: error });
   } finally {
     await world.close();
   }
@@ -94,7 +103,7 @@ class Player {
     this.#tell(sentenceOf(step));
     if (step.do === 'apply') await this.#apply(step);
     else if (step.do === 'delete') await this.#delete();
-    else if (step.do === 'cancel') await this.#cancel(step.then);
+    else if (step.do === 'cancel') await this.#cancel(step.leave);
     else if (step.do === 'edit') await this.#edit(step.edit);
     else if (step.do === 'check') await this.#check();
     else if (step.do === 'pass') await this.#pass(step.seconds);
@@ -235,7 +244,7 @@ class Player {
   async #defined(): Promise<void> {
     const head = await this.#head();
     if (head === undefined) return;
-    if (!phases.includes(head.phase)) throw new Error(`the phase is ${head.phase}`);
+    if (!phases.has(head.phase)) throw new Error(`the phase is ${head.phase}`);
     if ((await this.#world.status(cluster)) === undefined) throw new Error('there is no status');
   }
 
@@ -301,13 +310,16 @@ class Player {
     if (this.#edited && found.length > 0) {
       // A check of a document that asks for it starts a repair.
       await this.#rest();
-      for (let waited = 0; found.length > 0 && waited < healing; waited += 300) {
+      for (let waited = 0; (found.length > 0 || waited === 0) && waited < healing; waited += 300) {
         await this.#until(300);
         await this.#rest();
         found = await differences(true);
       }
-      if (found.length === 0 && (await differences(false)).length === 0) this.#edited = false;
+      const left = found.length === 0 ? await differences(false) : [];
       await this.#rest();
+      if (found.length === 0 && left.length === 0) this.#edited = false;
+      else if (found.length === 0 && this.#document.spec.reconcile === 'repair')
+        throw new Error(`not repaired: ${left.join('; ')}`);
     } else this.#edited = false;
     if (found.length > 0) throw new Error(`Ready, but ${found.join('; ')}`);
     const head = await this.#head();
@@ -327,7 +339,12 @@ class Player {
     const touched = resources
       .filter(({ action }) => action !== '=')
       .map(({ action, key, differs }) => `${action} ${key} ${differs?.join(',') ?? ''}`);
-    if (!ok || changes.length > 0 || create > 0 || (change > 0 && !this.#edited)) {
+    if (
+      !ok ||
+      changes.length > 0 ||
+      (create > 0 && !(this.#edited && this.#subject.editedMayBeMissing === true)) ||
+      (change > 0 && !this.#edited)
+    ) {
       const refused = checks.filter((check) => !check.ok).map(({ id }) => id);
       throw new Error(`a plan of the same document says: ${[...changes, ...touched, ...refused].join('; ')}`);
     }
@@ -375,6 +392,6 @@ function failedWell({ operation: { error } }: ClusterHead): void {
   if (error === undefined) throw new Error('Failed without an error');
   if (!(error.code in errorRegistry)) throw new Error(`the code ${error.code} is not registered`);
   if ((error.remedy ?? errorEntry(error.code).remedy) === '') throw new Error(`${error.code} has no remedy`);
-  if (!ordinaryFailures.includes(error.code))
+  if (!ordinaryFailures.has(error.code))
     throw new Error(`Failed for no reason: ${error.code} ${error.message} · ${error.cause ?? ''}`);
 }

@@ -18,7 +18,7 @@ export interface FieldChange {
 export type Step =
   | { readonly do: 'apply'; readonly changes: readonly FieldChange[]; readonly queue: boolean }
   | { readonly do: 'delete' }
-  | { readonly do: 'cancel'; readonly then: 'keep' | 'delete' }
+  | { readonly do: 'cancel'; readonly leave: 'keep' | 'delete' }
   /** The app dies after so many calls of activities (0: now), and is away for so many seconds. */
   | { readonly do: 'crash'; readonly calls: number; readonly away: number; readonly edit: Edit | undefined }
   | { readonly do: 'edit'; readonly edit: Edit }
@@ -42,7 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .map((given): Step => ({ do: 'apply', ...given })),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'delete' }) },
-  { weight: 1, arbitrary: fc.constantFrom('keep', 'delete').map((then): Step => ({ do: 'cancel', then })) },
+  { weight: 1, arbitrary: fc.constantFrom('keep', 'delete').map((leave): Step => ({ do: 'cancel', leave })) },
   {
     weight: 3,
     arbitrary: fc

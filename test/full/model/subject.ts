@@ -10,6 +10,8 @@ export interface Subject {
   changed(document: AnyDocument, change: FieldChange): AnyDocument;
   /** The document with the newest version: the way on where there is no way back. */
   forward?(document: AnyDocument): AnyDocument;
+  /** What somebody deleted behind Capstan's back stays away until somebody asks for a repair. */
+  readonly editedMayBeMissing?: boolean;
   /** Whether a change is one that Azure does not allow. */
   refuses?(before: AnyDocument, after: AnyDocument): boolean;
   /**

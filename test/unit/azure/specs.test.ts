@@ -1,3 +1,4 @@
+import type { NetworkSecurityGroup } from '@azure/arm-network';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '#domain/secret.ts';
@@ -69,6 +70,35 @@ describe('desired state', () => {
       { name: 'allow_apiserver', sourceAddressPrefixes: ['203.0.113.0/24', '20.1.2.3/32'] },
     ]);
     expect(networkSecurityGroupSpec(input('workerSecurityGroup'), undefined)?.securityRules).toBeUndefined();
+  });
+
+  it('of an existing security group: callers that went are closed out, rules of others stay, the same is no write', () => {
+    const plan = (api: string[], ssh: string[]) =>
+      samplePlan({ spec: { network: { api: { allowedCidrs: api }, ssh: { allowedCidrs: ssh } } } });
+    const [a, b] = ['203.0.113.0/24', '198.51.100.0/24'];
+    const spec = (wanted: ReturnType<typeof plan>, existing?: NetworkSecurityGroup) =>
+      networkSecurityGroupSpec(input('controlPlaneSecurityGroup', wanted), existing);
+    const made = spec(plan([a, b], [a]))!;
+    const theirs = { name: 'theirs', priority: 100, protocol: 'Tcp', direction: 'Inbound', access: 'Allow' } as const;
+    const existing = { ...made, securityRules: [...(made.securityRules ?? []), theirs] };
+    expect(spec(plan([a, b], [a]), existing)).toBeUndefined();
+    const seen = (rules: NetworkSecurityGroup | undefined) =>
+      (rules?.securityRules ?? [])
+        .map(({ name, sourceAddressPrefix, sourceAddressPrefixes }) => [
+          name,
+          sourceAddressPrefix ?? sourceAddressPrefixes,
+        ])
+        .toSorted(([x], [y]) => (String(x) < String(y) ? -1 : 1));
+    expect(seen(spec(plan([b], []), existing))).toEqual([
+      ['allow_apiserver', b],
+      ['deny_ssh', '*'],
+      ['theirs', undefined],
+    ]);
+    expect(seen(spec(plan([], [a, b]), existing))).toEqual([
+      ['allow_apiserver', '*'],
+      ['allow_ssh', [a, b]],
+      ['theirs', undefined],
+    ]);
   });
 
   it('of the load balancer follows the table of CAPZ', () => {

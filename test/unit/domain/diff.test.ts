@@ -142,7 +142,7 @@ describe('the order and price of an update', () => {
       ['workerPools'],
       ['finish'],
     ]);
-    expect(stages(changed({}, {}))).toEqual([['tags'], ['clusterSettings'], ['finish']]);
+    expect(stages(changed({}, {}))).toEqual([['clusterSettings'], ['tags'], ['finish']]);
     expect(stages(changed({ workerPools: [{ ...pool, name: 'other' }] }))).toEqual([
       ['workerPools'],
       ['removals'],
@@ -154,8 +154,8 @@ describe('the order and price of an update', () => {
     expect(updateStages([], true).flat()).toEqual([
       'network',
       'image',
-      'tags',
       'clusterSettings',
+      'tags',
       'controlPlaneScale',
       'workerPools',
       'addOns',

@@ -28,8 +28,8 @@ describe('a change of a running cluster', () => {
     expect(result).toMatchObject({ status: 'done' });
     expect(working(trace.calls)).toEqual([
       'planUpdate',
-      'applyTags',
       'applySettings',
+      'applyTags',
       'scaleControlPlane',
       'ensureWorkerPool:general',
       'removeObsolete',
