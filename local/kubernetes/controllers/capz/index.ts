@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AdmissionReview } from '../../contract.ts';
 import { clusterNameOf } from '../cluster-api/common.ts';
 import { AZURE_CLUSTER, CLUSTER } from '../cluster-api/kinds.ts';
@@ -60,7 +61,7 @@ function reviewCapz(kube: Kube): AdmissionReview {
     if (
       object.kind === 'AzureMachineTemplate' &&
       oldObject !== undefined &&
-      JSON.stringify(oldObject['spec']) !== JSON.stringify(object['spec'])
+      !isDeepStrictEqual(oldObject['spec'], object['spec'])
     ) {
       problems.push(
         'spec.template.spec: Invalid value: AzureMachineTemplate.spec.template.spec field is immutable. Please create new resource instead.',
@@ -109,7 +110,7 @@ function reviewMachine(kube: Kube, object: AzureMachineObject, old: AzureMachine
     return problems;
   }
   for (const field of ['vmSize', 'image', 'osDisk', 'identity', 'userAssignedIdentities', 'dataDisks'] as const) {
-    if (JSON.stringify(old.spec?.[field]) !== JSON.stringify(object.spec?.[field]))
+    if (!isDeepStrictEqual(old.spec?.[field], object.spec?.[field]))
       problems.push(`spec.${field}: Invalid value: field is immutable`);
   }
   return problems;
