@@ -124,7 +124,7 @@ describe('what the real controllers punish', () => {
     client().patch({ ...kcp, namespace: NAMESPACE }, { spec: { replicas: 3 } });
     await until('three nodes', () => get('KubeadmControlPlane', KCP)?.['status']?.readyReplicas === 3, dump);
     // The first machine stands in zone 1, and a second one is put beside it.
-    const zones = list('Machine').map((machine) => (machine as Document)['spec'].failureDomain ?? 'none');
+    const zones = list('Machine').map((machine): string => (machine as Document)['spec'].failureDomain ?? 'none');
     expect(zones.toSorted()).toEqual(['1', '2', 'none']);
   });
 
