@@ -1,5 +1,6 @@
 import { armId, storageAccountCandidates } from '#domain/names/names.ts';
 import { sharedImageResources } from '#domain/plan/image.ts';
+import { needsAccount } from '#domain/plan/storage-network.ts';
 import type { AzureFacts, Shares } from '#domain/plan/types.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import { call } from '../clients/capture.ts';
@@ -31,10 +32,12 @@ export async function chooseSet(
   imageSource: AzureFacts['imageSource'],
   from: Shares,
 ): Promise<SetChoice> {
-  if (document.spec.image.vhd === undefined) return nothing;
+  if (!needsAccount(document)) return nothing;
   const clients = connection.clients(document.spec.azure.subscriptionId);
   const { share: account, room: _room, ...chosen } = await chooseAccount(clients, document, from.account);
-  const image = await chooseImage(clients, document, imageSource, Math.max(account, from.image ?? 0));
+  const isCopied = document.spec.image.vhd !== undefined;
+  const first = Math.max(account, from.image ?? 0);
+  const image = isCopied ? await chooseImage(clients, document, imageSource, first) : 0;
   const { copy = 0 } = from;
   const shares = Object.fromEntries(Object.entries({ account, image, copy }).filter(([, number]) => number > 0));
   return { ...chosen, ...(Object.keys(shares).length === 0 ? {} : { shares }) };

@@ -2,6 +2,7 @@ import type { Outcome } from '#domain/outcome.ts';
 import { armCalls } from '#domain/plan/calls.ts';
 import { criticalPath } from '#domain/plan/estimate.ts';
 import { laterResources } from '#domain/plan/later.ts';
+import { needsAccount } from '#domain/plan/storage-network.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
 import { untilHalted } from '../halt.ts';
@@ -72,17 +73,21 @@ async function imageChecks(
   { copy }: DataPlanes,
   before: readonly PreflightCheck[],
 ): Promise<readonly PreflightCheck[]> {
-  if (plan.image.sourceUrl === undefined) return [await galleryCheck(connection, plan)];
+  const withAccount = needsAccount(plan);
   const { account } = plan.storage;
-  const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
   const state = facts.storageAccountExists ? 'there already' : 'free';
   // An account of the user's that does not fit is not asked, too.
   const fits = before.every((check) => check.ok || !/^own(Account|Container)$/.test(check.id));
-  const access = fits ? await storageAccessCheck(plan, facts, copy) : undefined;
-  return [
-    passed('storageAccount', 'Storage account', `${account.name} is ${state}`),
-    ...(account.owned ? [await dataRoleCheck(connection, plan)] : []),
+  const access = withAccount && fits ? await storageAccessCheck(plan, facts, copy) : undefined;
+  const storage = [
+    ...(withAccount ? [passed('storageAccount', 'Storage account', `${account.name} is ${state}`)] : []),
+    ...(withAccount && account.owned ? [await dataRoleCheck(connection, plan)] : []),
     ...(access === undefined ? [] : [access]),
+  ];
+  if (plan.image.sourceUrl === undefined) return [...storage, await galleryCheck(connection, plan)];
+  const size = ((facts.imageSource?.sizeBytes ?? 0) / 1024 ** 3).toFixed(0);
+  return [
+    ...storage,
     passed('imageSource', 'Image source', `fixed VHD of ${size} GiB, readable`),
     versionCheck(plan, facts),
   ];

@@ -1,3 +1,4 @@
+import { needsAccount } from '#domain/plan/storage-network.ts';
 import { overlaps, parseCidr, type Range, usableAddresses } from '#domain/network/cidr.ts';
 import type { ClusterPlan, PlanBasis } from '#domain/plan/types.ts';
 import { call } from '../clients/capture.ts';
@@ -129,7 +130,7 @@ export async function vaultCheck(secrets: SecretVault): Promise<PreflightCheck> 
 /** Checks of what belongs to the user: storage account, container, identity. */
 export async function foreignChecks(clients: Clients, plan: ClusterPlan): Promise<readonly PreflightCheck[]> {
   const rows: PreflightCheck[] = [];
-  if (plan.image.sourceUrl !== undefined && !plan.storage.account.owned) rows.push(await accountCheck(clients, plan));
+  if (needsAccount(plan) && !plan.storage.account.owned) rows.push(await accountCheck(clients, plan));
   if (plan.image.sourceUrl !== undefined && !plan.storage.container.owned)
     rows.push(await containerCheck(clients, plan));
   if (!plan.identity.owned) rows.push(await identityCheck(plan, clients));

@@ -20,7 +20,9 @@ export async function storageAccessCheck(
 ): Promise<PreflightCheck | undefined> {
   if (plan.storage.account.owned) return plannedAccess(plan, facts);
   const { name, id: where } = plan.storage.account;
-  const probed = await copy.probe(plan);
+  // A relay needs the account, too, where no image is copied into it.
+  const { storage } = plan;
+  const probed = await copy.probe({ ...plan, storage: { ...storage, blob: storage.blob || 'capstan-preflight' } });
   if (probed.status === 'failed' && probed.error.code === 'CAP-3303') {
     const message = `The storage account ${name} is closed to the network that Capstan runs in.`;
     return refused(id, title, capstanError('CAP-2015', message, { where, cause: probed.error.cause }));

@@ -31,7 +31,7 @@ export function shapeOf(plan: ClusterPlan): RunShape {
       provisionSteps.map(({ id }) => [id, waves(plan.resources, id)]).filter(([, list]) => list?.length !== 0),
     ),
     copyImage: plan.image.sourceUrl !== undefined,
-    ...(plan.storage.network === undefined || plan.image.sourceUrl === undefined
+    ...(plan.storage.network === undefined || !plan.resources.some(({ kind }) => kind === 'storageAccount')
       ? {}
       : { imageAfterNetwork: true as const }),
     ...(plan.image.disk === undefined ? {} : { uploadDisk: true as const }),

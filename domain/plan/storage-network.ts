@@ -30,12 +30,16 @@ export function planStorageNetwork(
   };
 }
 
+/** Whether a cluster works with a storage account: for the copy of its image, or for the relay of a private API server. */
+export function needsAccount({ spec }: Pick<ClusterDocument, 'spec'>): boolean {
+  return spec.image.vhd !== undefined || spec.network.api.exposure === 'private';
+}
+
 /** Whether subnets must have the service endpoint of storage, so that rules of an account can name them. */
-export function needsServiceEndpoint({ spec }: Pick<ClusterDocument, 'spec'>): boolean {
+export function needsServiceEndpoint(document: Pick<ClusterDocument, 'spec'>): boolean {
+  const { spec } = document;
   return (
-    spec.image.vhd !== undefined &&
-    spec.storage.account === undefined &&
-    spec.storage.networkAccess === 'selectedNetworks'
+    needsAccount(document) && spec.storage.account === undefined && spec.storage.networkAccess === 'selectedNetworks'
   );
 }
 

@@ -189,10 +189,11 @@ function storageNetworkProblems(storage: ClusterDocument['spec']['storage']): Br
 function unavailable({ spec }: ClusterDocument): Broken[] {
   const problems: Broken[] = [];
   const refuse = (path: readonly PropertyKey[], message: string) => problems.push({ path, message, code: 'CAP-1011' });
-  if (spec.network.api.exposure === 'private' && spec.storage.networkAccess === 'private')
+  const { account, networkAccess } = spec.storage;
+  if (spec.network.api.exposure === 'private' && networkAccess === 'private' && account === undefined)
     refuse(
       ['spec', 'storage', 'networkAccess'],
-      'private closes the account through which Capstan reaches a private API server: choose open or selectedNetworks',
+      'private closes the account that is made, through which Capstan reaches a private API server: choose selectedNetworks, or an account of your own with a private endpoint that Capstan can use',
     );
   if (spec.azure.environment !== 'public') {
     refuse(['spec', 'azure', 'environment'], `${spec.azure.environment} is not available in this version`);

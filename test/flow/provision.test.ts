@@ -177,6 +177,11 @@ describe('the sample cluster', () => {
     expect(nodes.match(/ Ready /g)).toHaveLength(8);
     expect(nodes).toContain('cluster.cluster.x-k8s.io/demo');
     expect(nodes.match(/machine\.cluster\.x-k8s\.io\/demo-/g)).toHaveLength(8);
+    // What Capstan built is what the webhooks of the cluster take, field by field.
+    const bundle = await stack.request('GET', '/api/clusters/demo/bundle', undefined, { accept: 'application/yaml' });
+    const dryRun = ['--kubeconfig', file, 'apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'];
+    const taken = execFileSync('kubectl', dryRun, { encoding: 'utf8', input: bundle.text });
+    expect(taken.match(/serverside-applied \(server dry run\)/g)?.length).toBe(bundle.text.match(/^kind: /gm)?.length);
   });
 
   it('gives a viewer a short certificate of its own', async () => {

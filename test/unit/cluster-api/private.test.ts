@@ -6,6 +6,7 @@ import { loadBalancerSpec } from '#azure/loadBalancer/spec.ts';
 import { networkInterfaceSpec } from '#azure/networkInterface/spec.ts';
 import { virtualNetworkSpec } from '#azure/virtualNetwork/spec.ts';
 import { relayScript } from '#domain/kubeadm/relay.ts';
+import { needsAccount, needsServiceEndpoint } from '#domain/plan/storage-network.ts';
 import { shapeOf } from '#domain/plan/shape.ts';
 import { Secret } from '#domain/secret.ts';
 import { parseClusterValue } from '#domain/spec/parse.ts';
@@ -124,6 +125,41 @@ describe('a private API server', () => {
     ] as const)
       expect(parsed({ exposure: 'private', privateAddress }).error.message).toMatch(message);
     expect(parsed({ privateAddress: '10.0.0.9' }).error.message).toMatch(/belongs to exposure: private/);
+  });
+
+  test('needs an account that stays open to Capstan: one of its own that closes is refused, the user’s is not', () => {
+    const parsed = (storage: object): any =>
+      parseClusterValue({
+        ...sampleDocument(),
+        spec: { ...sampleDocument().spec, network: { api: { exposure: 'private' } }, storage },
+      });
+    const refused = parsed({ networkAccess: 'private' }).error;
+    expect([refused.code, refused.where ?? refused.problems?.[0]?.path]).toEqual([
+      'CAP-1011',
+      'spec.storage.networkAccess',
+    ]);
+    expect(refused.message).toContain('closes the account that is made');
+    const own = { account: 'corpimages0001', resourceGroup: 'storage', networkAccess: 'private' };
+    for (const storage of [own, { networkAccess: 'selectedNetworks' }, {}])
+      expect(parsed(storage).document.spec.storage).toMatchObject(storage);
+  });
+
+  test('has an account with an image of a gallery too, after the network where its rules name subnets', () => {
+    const gallery = {
+      id: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/a/images/b/versions/1.0.0',
+    };
+    const spec = { network: { api: { exposure: 'private' } }, image: { gallery } };
+    const open = samplePlan({ spec });
+    expect(needsAccount(open)).toBe(true);
+    expect(needsAccount(samplePlan({ spec: { image: { gallery } } }))).toBe(false);
+    expect(shapeOf(open)).toMatchObject({
+      copyImage: false,
+      waves: { image: [['storageAccount'], ['relayContainer']] },
+    });
+    expect(shapeOf(open)).not.toHaveProperty('imageAfterNetwork');
+    const selected = samplePlan({ spec: { ...spec, storage: { networkAccess: 'selectedNetworks' } } });
+    expect(shapeOf(selected)).toMatchObject({ imageAfterNetwork: true });
+    expect(needsServiceEndpoint(selected)).toBe(true);
   });
 
   test('takes the last free address of a small subnet', () => {

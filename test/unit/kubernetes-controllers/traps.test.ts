@@ -85,6 +85,49 @@ describe('what the real controllers punish', () => {
     expect(condition(get('KubeadmControlPlane', KCP), 'MachinesUpToDate')?.status).toBe('False');
   });
 
+  test('R2: a Machine without the labels of the control plane is not seen, and a second first one is created', async () => {
+    const { list, azure, dump } = await pivot((documents) => {
+      for (const kind of ['Machine', 'KubeadmConfig', 'AzureMachine'])
+        documents.get(`${kind}/${CPA}`)!.metadata.labels = { 'cluster.x-k8s.io/cluster-name': NAME };
+    });
+    await until('a second VM', () => azure.writes.some((write) => /PUT .*virtualMachines\//.test(write)), dump);
+    expect(list('Machine').length).toBeGreaterThan(1);
+  });
+
+  test("CAPZ's tag on the network makes Azure Service Operator write it, its gateway and its security groups", async () => {
+    const vnet = path('virtualNetworks', `${NAME}-vnet`);
+    const { azure, get, dump } = await pivot(
+      () => undefined,
+      (started) => {
+        const tags = { [`sigs.k8s.io_cluster-api-provider-azure_cluster_${NAME}`]: 'owned' };
+        for (const id of [vnet, path('natGateways', `${NAME}-node-natgw-1`)])
+          started.azure.resources.get(id.toLowerCase())!['tags'] = tags;
+      },
+    );
+    await until('adopted', () => get('Machine', CPA)?.['status']?.nodeRef !== undefined, dump);
+    expect(azure.writes).toEqual(
+      expect.arrayContaining([
+        `PUT ${vnet}`,
+        `PUT ${path('natGateways', `${NAME}-node-natgw-1`)}`,
+        `PUT ${path('networkSecurityGroups', `${NAME}-controlplane-nsg`)}`,
+        `PUT ${path('routeTables', `${NAME}-node-routetable`)}`,
+      ]),
+    );
+  });
+
+  test('without the zone of the first machine the control plane is spread wrongly', async () => {
+    const { client, list, get, dump } = await pivot((documents) => {
+      for (const kind of ['Machine', 'AzureMachine']) delete documents.get(`${kind}/${CPA}`)!['spec'].failureDomain;
+    });
+    await until('adopted', () => get('Cluster', NAME)?.['status']?.initialization?.controlPlaneInitialized, dump);
+    const kcp = { apiVersion: 'controlplane.cluster.x-k8s.io/v1beta2', kind: 'KubeadmControlPlane', name: KCP };
+    client().patch({ ...kcp, namespace: NAMESPACE }, { spec: { replicas: 3 } });
+    await until('three nodes', () => get('KubeadmControlPlane', KCP)?.['status']?.readyReplicas === 3, dump);
+    // The first machine stands in zone 1, and a second one is put beside it.
+    const zones = list('Machine').map((machine): string => (machine as Document)['spec'].failureDomain ?? 'none');
+    expect(zones.toSorted()).toEqual(['1', '2', 'none']);
+  });
+
   test('an identity in another letter case is a terminal failure', async () => {
     const { get, dump } = await pivot((documents) => {
       const identity = documents.get(`AzureMachine/${CPA}`)!['spec'].userAssignedIdentities[0];
@@ -100,16 +143,15 @@ describe('what the real controllers punish', () => {
   });
 
   test('a missing VM is a terminal failure', async () => {
-    const { get, dump } = await pivot((documents) => {
-      const spec = documents.get(`AzureMachine/${CPA}`)!;
-      spec.metadata.name = `${CPA}x`;
-      documents.get(`Machine/${CPA}`)!['spec'].infrastructureRef.name = `${CPA}x`;
+    const { get, azure, dump } = await pivot((documents) => {
+      documents.get(`AzureMachine/${CPA}`)!['spec'].providerID += 'x';
     });
     await until(
       'VM deleted',
-      () => get('AzureMachine', `${CPA}x`)?.['status']?.failureMessage?.includes('has been deleted'),
+      () => get('AzureMachine', CPA)?.['status']?.failureMessage?.includes('has been deleted'),
       dump,
     );
+    expect(azure.writes.filter((write) => write.includes('virtualMachines/'))).toEqual([]);
   });
 
   test('R7/R8: without the identity on the VM the infrastructure never becomes ready and says why', async () => {
@@ -266,6 +308,26 @@ test('while the Cluster is paused nothing happens', async () => {
   expect(world.get('Machine', CPA)?.['status']?.nodeRef).toBeUndefined();
   expect(world.get('AzureCluster', NAME)?.metadata.finalizers).toBeUndefined();
   expect(world.get('AzureCluster', NAME)?.['status']).toBeUndefined();
+});
+
+test.each<[string, (azureCluster: Document) => void, RegExp]>([
+  ['of 45 letters', (object) => void (object.metadata.name = 'a'.repeat(45)), /longer than allowed length of 44/],
+  ['of one letter', (object) => void (object.metadata.name = 'a'), /doesn't match regex/],
+  [
+    'with an internal address outside the subnet',
+    (object) => {
+      const balancer = object['spec'].networkSpec.apiServerLB;
+      Object.assign(balancer, { type: 'Internal', frontendIPs: [{ name: 'f', privateIP: '10.9.0.1' }] });
+    },
+    /needs to be in control plane subnet range/,
+  ],
+])('an AzureCluster %s is refused by the webhook', async (_name, plant, message) => {
+  world = await startWorld({ timeScale: 2000 });
+  await world.install();
+  world.client().create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  const azureCluster = (await adoptionBundle()).find((document) => document.kind === 'AzureCluster')!;
+  plant(azureCluster);
+  expect(() => world!.client().create(azureCluster)).toThrow(message);
 });
 
 test('an AzureMachine before its Cluster is refused by the webhook', async () => {

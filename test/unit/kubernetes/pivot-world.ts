@@ -41,9 +41,9 @@ export interface World extends TestCluster {
   system: ReturnType<TestCluster['api']['client']>;
 }
 
-export async function startWorld(options: { real?: boolean } = {}): Promise<World> {
+export async function startWorld(options: { real?: boolean; plan?: ClusterPlan } = {}): Promise<World> {
   const cluster = await startCluster();
-  const plan = samplePlan();
+  const plan = options.plan ?? samplePlan();
   const system = cluster.api.client('system:admin', ['system:masters']);
   for (const [group, version, kind, plural] of kinds) {
     system.create(

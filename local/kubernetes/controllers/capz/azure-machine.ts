@@ -113,7 +113,8 @@ function machineScope(parts: {
     machine,
     azureMachine,
     spec: azureMachine.spec ?? { vmSize: '', osDisk: { osType: 'Linux' } },
-    name: azureMachine.metadata.name,
+    // The provider id names the machine in Azure, whatever the AzureMachine is called (scope/machine.go, Name).
+    name: azureMachine.spec?.providerID?.split('/').at(-1) ?? azureMachine.metadata.name,
     isControlPlane: machine.metadata.labels?.[LABEL.controlPlane] !== undefined,
     zone: machine.spec?.failureDomain ?? azureMachine.spec?.failureDomain,
     userData,
@@ -184,12 +185,11 @@ async function settle(context: ControllerContext, kube: Kube, arm: ArmClient, sc
   checkIdentities(scope, vm);
   await ensureBootstrapExtension(arm, scope);
   const applied = await ensureTags(arm, scope, vm);
-  const current = kube.get(AZURE_MACHINE, azureMachine.metadata.namespace ?? '', scope.name);
+  const current = kube.get(AZURE_MACHINE, azureMachine.metadata.namespace ?? '', azureMachine.metadata.name);
   if (current === undefined) return;
   const group = scope.cluster.resourceGroup;
-  const providerId =
-    scope.spec.providerID ??
-    providerIdOf({ subscriptionId: scope.cluster.spec.subscriptionID ?? '', resourceGroup: group, name: scope.name });
+  const subscriptionId = scope.cluster.spec.subscriptionID ?? '';
+  const providerId = providerIdOf({ subscriptionId, resourceGroup: group, name: scope.name });
   const annotations = {
     'cluster-api-provider-azure': 'true',
     ...(applied === undefined ? {} : { [LAST_APPLIED_TAGS]: JSON.stringify(applied) }),

@@ -1,3 +1,5 @@
+import { BlockList, isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { AdmissionReview } from '../../contract.ts';
 import { clusterNameOf } from '../cluster-api/common.ts';
 import { AZURE_CLUSTER, CLUSTER } from '../cluster-api/kinds.ts';
@@ -60,7 +62,7 @@ function reviewCapz(kube: Kube): AdmissionReview {
     if (
       object.kind === 'AzureMachineTemplate' &&
       oldObject !== undefined &&
-      JSON.stringify(oldObject['spec']) !== JSON.stringify(object['spec'])
+      !isDeepStrictEqual(oldObject['spec'], object['spec'])
     ) {
       problems.push(
         'spec.template.spec: Invalid value: AzureMachineTemplate.spec.template.spec field is immutable. Please create new resource instead.',
@@ -80,12 +82,47 @@ function reviewCluster(object: AzureClusterObject, old: AzureClusterObject | und
     problems.push(
       `metadata.name: Invalid value: "${object.metadata.name}": Cluster Name longer than allowed length of ${LONGEST_NAME} characters`,
     );
+  if (!/^[a-z0-9][a-z0-9-]{0,42}[a-z0-9]$/.test(object.metadata.name))
+    problems.push(`metadata.name: Invalid value: "${object.metadata.name}": Cluster Name doesn't match regex`);
+  problems.push(...reviewAddresses(object));
   if (old === undefined) return problems;
   for (const field of ['resourceGroup', 'subscriptionID', 'location'] as const) {
     if (old.spec?.[field] !== undefined && old.spec[field] !== object.spec?.[field])
       problems.push(`spec.${field}: Invalid value: field is immutable`);
   }
   return problems;
+}
+
+/** The API server's load balancer: its address must fit its type (azurecluster_validation.go, validateAPIServerLB). */
+function reviewAddresses({ spec }: AzureClusterObject): string[] {
+  const balancer = spec?.networkSpec?.apiServerLB;
+  if (balancer === undefined) return [];
+  const frontends = balancer.frontendIPs ?? [];
+  const at = 'spec.networkSpec.apiServerLB.frontendIPConfigs';
+  if (balancer.type !== 'Internal') {
+    const isOne = frontends.filter(({ publicIP }) => publicIP !== undefined).length === 1;
+    const isPrivate = frontends.some(({ privateIP }) => privateIP !== undefined);
+    return [
+      ...(isOne ? [] : [`${at}: Invalid value: API Server Load balancer should have 1 Frontend IP`]),
+      ...(isPrivate ? [`${at}[0].privateIP: Forbidden: Public Load Balancers cannot have a Private IP`] : []),
+    ];
+  }
+  const [{ privateIP = '' } = {}] = frontends;
+  const ranges = spec?.networkSpec?.subnets?.find(({ role }) => role === 'control-plane')?.cidrBlocks ?? [];
+  const isInside = ranges.some((range) => contains(range, privateIP));
+  return isInside
+    ? []
+    : [
+        `${at}[0].privateIP: Invalid value: Internal LB IP address needs to be in control plane subnet range (${ranges.join()})`,
+      ];
+}
+
+function contains(range: string, address: string): boolean {
+  const [network = '', prefix = ''] = range.split('/');
+  if (isIP(network) === 0 || isIP(address) === 0) return false;
+  const list = new BlockList();
+  list.addSubnet(network, Number(prefix));
+  return list.check(address);
 }
 
 function reviewMachine(kube: Kube, object: AzureMachineObject, old: AzureMachineObject | undefined): string[] {
@@ -109,7 +146,7 @@ function reviewMachine(kube: Kube, object: AzureMachineObject, old: AzureMachine
     return problems;
   }
   for (const field of ['vmSize', 'image', 'osDisk', 'identity', 'userAssignedIdentities', 'dataDisks'] as const) {
-    if (JSON.stringify(old.spec?.[field]) !== JSON.stringify(object.spec?.[field]))
+    if (!isDeepStrictEqual(old.spec?.[field], object.spec?.[field]))
       problems.push(`spec.${field}: Invalid value: field is immutable`);
   }
   return problems;

@@ -20,6 +20,17 @@ async function createWhenAbsent(arm: ArmClient, path: string, body: Json): Promi
   return (await arm.get(path, VERSIONS.network)) ?? arm.put(path, VERSIONS.network, body);
 }
 
+/**
+ * Azure Service Operator's way: what is there is skipped, unless it carries the tag `owned`. Then the policy flips to
+ * `manage`, and it is written, idempotently, with every look (cluster-api-pivot.md §2c, "Adoption behaviour").
+ */
+async function manageWhenOwned(arm: ArmClient, cluster: string, path: string, body: Json): Promise<ArmResource> {
+  const existing = await arm.get(path, VERSIONS.network);
+  if (existing !== undefined && !isOwned(existing, cluster)) return existing;
+  const properties = { ...existing?.properties, ...(body['properties'] as Json) };
+  return arm.put(path, VERSIONS.network, { ...body, properties });
+}
+
 /** Steps in CAPZ's order (azure-behaviour.md §6, "Create order"). */
 export function networkSteps(arm: ArmClient, scope: ClusterScope): NetworkStep[] {
   const { spec } = scope;
@@ -49,7 +60,7 @@ export function networkSteps(arm: ArmClient, scope: ClusterScope): NetworkStep[]
           tags: scope.tags({ name: scope.vnetName, role: 'common' }),
           properties: { addressSpace: { addressPrefixes } },
         };
-        managed = isOwned(await createWhenAbsent(arm, vnetPath, body), scope.name);
+        managed = isOwned(await manageWhenOwned(arm, scope.name, vnetPath, body), scope.name);
       },
     },
     { name: 'securitygroups', aso: false, run: async () => (managed ? ensureSecurityGroups(arm, scope) : undefined) },
@@ -195,7 +206,7 @@ async function ensureNatGateways(arm: ArmClient, scope: ClusterScope): Promise<v
       sku: { name: 'Standard' },
       properties: { idleTimeoutInMinutes: 4, publicIpAddresses },
     };
-    await createWhenAbsent(arm, scope.id('natGateways', name), body);
+    await manageWhenOwned(arm, scope.name, scope.id('natGateways', name), body);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AdmissionReview, KubeObject } from '../../contract.ts';
 import type { Json } from '../objects.ts';
 import { isJson } from '../objects.ts';
@@ -119,7 +120,7 @@ function changedPaths(left: unknown, right: unknown, path: readonly string[]): s
     const names = [...new Set([...Object.keys(left), ...Object.keys(right)])];
     return names.flatMap((name) => changedPaths(left[name], right[name], [...path, name]));
   }
-  return JSON.stringify(left) === JSON.stringify(right) ? [] : [path.join('.')];
+  return isDeepStrictEqual(left, right) ? [] : [path.join('.')];
 }
 
 function controlPlane(object: ControlPlaneObject, old: ControlPlaneObject | undefined): string[] {
