@@ -161,7 +161,7 @@ const bodies = [
   '{"policy":{}}',
   'grant_type=client_credentials',
   '{"boot":{"machine":"("}}',
-  `${'['.repeat(50_000)}`,
+  '['.repeat(50_000),
 ];
 
 const places = {

@@ -20,9 +20,13 @@ beforeEach(async () => {
 });
 
 const door = async (method: string, body?: object): Promise<Answer> =>
-  send(simulator, `127.0.0.1:${simulator.port}`, method, '/_simulator/faults', {
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  send(
+    simulator,
+    `127.0.0.1:${simulator.port}`,
+    method,
+    '/_simulator/faults',
+    body === undefined ? {} : { body: JSON.stringify(body) },
+  );
 const fault = async (rule: object) => expect((await door('POST', rule)).status).toBe(201);
 
 const blob = async (method: string, path: string, headers: Record<string, string> = {}, body = '') =>
