@@ -64,6 +64,13 @@ const services = {
     call: async () => blob('PUT', '/con?restype=container'),
     code: (text: string) => /<Code>(\w+)</u.exec(text)?.[1],
   },
+  queue: {
+    call: async () =>
+      send(simulator, 'srcacct.queue.core.windows.net', 'GET', '/?comp=list', {
+        headers: { authorization: tokens.blob, 'x-ms-version': '2025-11-05' },
+      }),
+    code: (text: string) => /<Code>(\w+)</u.exec(text)?.[1],
+  },
   vault: { call: async () => secret('GET', '/secrets'), code: (text: string) => JSON.parse(text).error.code },
   token: { call: signIn, code: (text: string) => JSON.parse(text).error },
   metadata: { call: metadata, code: (text: string) => JSON.parse(text).error },
@@ -116,7 +123,7 @@ describe.each(names)('faults of the %s service', (service) => {
         return answer.status === 201 ? kind : '';
       }),
     );
-    const fits = { blob: 4, vault: 3, token: 1, metadata: 0, graph: 1 };
+    const fits = { blob: 4, queue: 1, vault: 3, token: 1, metadata: 0, graph: 1 };
     expect(statuses.filter((kind) => kind !== '')).toHaveLength(fits[service]);
   });
 });
@@ -207,7 +214,7 @@ describe('faults that look inside', () => {
   });
 
   test('credentials whose time is over are refused as each service does', async () => {
-    for (const service of ['blob', 'vault', 'graph', 'token'] as const) {
+    for (const service of ['blob', 'queue', 'vault', 'graph', 'token'] as const) {
       await fault({ service, action: { kind: 'token-expired' } });
       const answer = await services[service].call();
       expect(answer.status).toBe(401);
