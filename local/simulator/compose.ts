@@ -24,8 +24,7 @@ import type { StorageFront } from '#local/azure/storage/front.ts';
 import { seedStorage } from '#local/azure/storage/seed.ts';
 import { createQueueService } from '#local/azure/storage/queue/service.ts';
 import type { QueueService } from '#local/azure/storage/queue/service.ts';
-import { createUnkeptTables } from '#local/azure/storage/unkept.ts';
-import type { UnkeptTables } from '#local/azure/storage/unkept.ts';
+import { createTableService } from '#local/azure/storage/table/service.ts';
 import { createVaultDataPlane } from '#local/azure/vault/vault.ts';
 import type { VaultDataPlane } from '#local/azure/vault/vault.ts';
 
@@ -191,7 +190,7 @@ interface Planes {
   readonly storage: StorageFront;
   readonly vault: VaultDataPlane;
   readonly queue: QueueService;
-  readonly table: UnkeptTables;
+  readonly table: QueueService;
   readonly graph: GraphService;
   readonly arm: ControlPlane;
   readonly guests: Machines;
@@ -327,7 +326,7 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     isSignedIn: (header) => 'principal' in tokens.verifyBearer(header, graphAudiences),
   });
   const queue = createQueueService({ ...common, ids: ids('queue'), file: join(directory, 'storage', 'queues.db') });
-  const table = createUnkeptTables({ azure, ids: ids('table') });
+  const table = createTableService({ ...common, ids: ids('table'), file: join(directory, 'storage', 'tables.db') });
   const rooms = { arm: arm.get(), guests: guests.get() };
   const planes: Planes = { ...rooms, tokens, storage, vault, queue, table, graph, machine, seed };
   gateway.attach(servicesOf(planes, { clock, seed: randomSeed }, resolveLoadBalancer));
@@ -339,6 +338,7 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     storage.close();
     vault.close();
     queue.close();
+    table.close();
   };
   return {
     port: gateway.port,

@@ -2,9 +2,9 @@ import type { TokenIssuer } from '../identity/tokens.ts';
 import type { AzureDirectory, AzureRequest, StorageAccountView } from '../service.ts';
 import { StorageError } from './errors.ts';
 import { verifySas } from './sas.ts';
-import { verifySharedKey } from './shared-key.ts';
+import { verifySharedKey, verifyTableKey } from './shared-key.ts';
 
-/** What an operation on the queue service needs of its caller. */
+/** What an operation on queues or tables needs of its caller. */
 export interface AccessNeeds {
   /** Letters of an account SAS, one of which is enough. */
   readonly permissions: string;
@@ -19,7 +19,7 @@ export interface AccessOptions {
   readonly tenantId: string;
   readonly now: number;
   /** Letter of the service in an account SAS. */
-  readonly service: 'q';
+  readonly service: 'q' | 't';
 }
 
 /** 401 with the challenge of the storage services. */
@@ -63,7 +63,8 @@ export function authorizeAccount(
     return;
   }
   if (!account.allowSharedKeyAccess) throw new StorageError('KeyBasedAuthenticationNotPermitted');
-  const check = verifySharedKey(header, account.name, account.keys, request);
+  const verify = options.service === 't' ? verifyTableKey : verifySharedKey;
+  const check = verify(header, account.name, account.keys, request);
   if (!check.ok) throw new StorageError('AuthenticationFailed', { authenticationDetail: check.detail });
 }
 
@@ -76,7 +77,7 @@ function checkSas(
   if (!request.query.has('ss'))
     throw new StorageError('NotImplemented', {
       message:
-        'The simulated queue service takes account SAS, keys and bearer tokens; SAS of a single queue is not modelled.',
+        'The simulated queue and table services take account SAS, keys and bearer tokens; the SAS of a single queue or table is not modelled.',
     });
   const nowhere = { container: undefined, blob: undefined, snapshot: '' };
   const grant = verifySas(request.query, nowhere, account, { now, delegationSecret: Buffer.alloc(0), service });

@@ -140,7 +140,7 @@ export function verifySas(
   query: URLSearchParams,
   target: SasTarget,
   account: StorageAccountView,
-  options: { readonly now: number; readonly delegationSecret: Buffer; readonly service?: 'b' | 'q' },
+  options: { readonly now: number; readonly delegationSecret: Buffer; readonly service?: 'b' | 'q' | 't' },
 ): SasGrant {
   const q = (name: string): string => query.get(name) ?? '';
   const signature = q('sig');

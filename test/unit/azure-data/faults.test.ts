@@ -71,6 +71,13 @@ const services = {
       }),
     code: (text: string) => /<Code>(\w+)</u.exec(text)?.[1],
   },
+  table: {
+    call: async () =>
+      send(simulator, 'srcacct.table.core.windows.net', 'GET', '/Tables', {
+        headers: { authorization: tokens.blob, 'x-ms-version': '2025-11-05' },
+      }),
+    code: (text: string) => JSON.parse(text)['odata.error'].code,
+  },
   vault: { call: async () => secret('GET', '/secrets'), code: (text: string) => JSON.parse(text).error.code },
   token: { call: signIn, code: (text: string) => JSON.parse(text).error },
   metadata: { call: metadata, code: (text: string) => JSON.parse(text).error },
@@ -123,7 +130,7 @@ describe.each(names)('faults of the %s service', (service) => {
         return answer.status === 201 ? kind : '';
       }),
     );
-    const fits = { blob: 4, queue: 1, vault: 3, token: 1, metadata: 0, graph: 1 };
+    const fits = { blob: 4, queue: 1, table: 1, vault: 3, token: 1, metadata: 0, graph: 1 };
     expect(statuses.filter((kind) => kind !== '')).toHaveLength(fits[service]);
   });
 });
@@ -214,7 +221,7 @@ describe('faults that look inside', () => {
   });
 
   test('credentials whose time is over are refused as each service does', async () => {
-    for (const service of ['blob', 'queue', 'vault', 'graph', 'token'] as const) {
+    for (const service of ['blob', 'queue', 'table', 'vault', 'graph', 'token'] as const) {
       await fault({ service, action: { kind: 'token-expired' } });
       const answer = await services[service].call();
       expect(answer.status).toBe(401);

@@ -101,18 +101,6 @@ describe('dispatch by host', () => {
   });
 });
 
-describe('the table service of simulated accounts', () => {
-  test('answers under its production name in its own form, refuses in words, and is counted', async () => {
-    const simulator = await startSimulator(fakeAzure());
-    const table = await send(simulator, 'srcacct.table.core.windows.net', 'POST', '/Tables');
-    expect([table.status, table.headers['x-ms-error-code']]).toEqual([501, 'NotImplemented']);
-    expect(JSON.parse(table.text)['odata.error'].message.value).toMatch(/table service is not modelled/);
-    expect((await send(simulator, 'nobody.table.core.windows.net', 'GET', '/Tables')).status).toBe(502);
-    const counted = JSON.parse((await send(simulator, own(simulator), 'GET', '/_simulator/unmodelled')).text);
-    expect(counted.map((entry: any) => entry.host)).toEqual(['srcacct.table.core.windows.net']);
-  });
-});
-
 describe('the request log and the faults', () => {
   test('requests are logged in order, with caller and code, without signatures', async () => {
     const simulator = await startSimulator(fakeAzure());

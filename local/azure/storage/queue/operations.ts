@@ -119,10 +119,10 @@ function textIn({ request }: QueueCall): string {
   if (found === null) throw new StorageError('InvalidXmlDocument');
   const text = (found[1] ?? '').replaceAll(
     /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/giu,
-    (whole, hex, decimal, name) => {
-      const code = hex === undefined ? Number(decimal) : Number.parseInt(String(hex), 16);
-      if (Number.isNaN(code)) return entities[String(name)] ?? String(whole);
-      return code <= 0x10_ffff ? String.fromCodePoint(code) : String(whole);
+    (whole: string, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
+      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      if (Number.isNaN(code)) return entities[name ?? ''] ?? whole;
+      return code <= 0x10_ffff ? String.fromCodePoint(code) : whole;
     },
   );
   if (Buffer.byteLength(text) > 64 * 1024) throw new StorageError('RequestBodyTooLarge');

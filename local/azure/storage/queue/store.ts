@@ -86,7 +86,7 @@ export function openQueueStore(file: string): QueueStore {
     messages: (account, queue, now, limit, all) =>
       messages.all(account, queue, now, all === 'all' ? Number.MAX_SAFE_INTEGER : now, limit) as unknown as Message[],
     message: (account, queue, id, now) => message.get(account, queue, id, now) as unknown as Message | undefined,
-    count: (account, queue, now) => Number((count.get(account, queue, now) as { count: number }).count),
+    count: (account, queue, now) => (count.get(account, queue, now) as { count: number }).count,
     add(account, queue, { id, text, inserted, expires, visible, receipt, dequeued }) {
       add.run(account, queue, id, text, inserted, expires, visible, receipt, dequeued);
     },
