@@ -22,8 +22,9 @@ import type { AzureDirectory, AzureService, Principal, StorageDataPlane } from '
 import { createStorageFront } from '#local/azure/storage/front.ts';
 import type { StorageFront } from '#local/azure/storage/front.ts';
 import { seedStorage } from '#local/azure/storage/seed.ts';
-import { createUnkeptService } from '#local/azure/storage/unkept.ts';
-import type { UnkeptService } from '#local/azure/storage/unkept.ts';
+import { createQueueService } from '#local/azure/storage/queue/service.ts';
+import type { QueueService } from '#local/azure/storage/queue/service.ts';
+import { createTableService } from '#local/azure/storage/table/service.ts';
 import { createVaultDataPlane } from '#local/azure/vault/vault.ts';
 import type { VaultDataPlane } from '#local/azure/vault/vault.ts';
 
@@ -188,8 +189,8 @@ interface Planes {
   readonly tokens: TokenIssuer;
   readonly storage: StorageFront;
   readonly vault: VaultDataPlane;
-  readonly queue: UnkeptService;
-  readonly table: UnkeptService;
+  readonly queue: QueueService;
+  readonly table: QueueService;
   readonly graph: GraphService;
   readonly arm: ControlPlane;
   readonly guests: Machines;
@@ -324,8 +325,8 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     servicePrincipals: [seededServicePrincipal],
     isSignedIn: (header) => 'principal' in tokens.verifyBearer(header, graphAudiences),
   });
-  const queue = createUnkeptService('queue', { azure, ids: ids('queue') });
-  const table = createUnkeptService('table', { azure, ids: ids('table') });
+  const queue = createQueueService({ ...common, ids: ids('queue'), file: join(directory, 'storage', 'queues.db') });
+  const table = createTableService({ ...common, ids: ids('table'), file: join(directory, 'storage', 'tables.db') });
   const rooms = { arm: arm.get(), guests: guests.get() };
   const planes: Planes = { ...rooms, tokens, storage, vault, queue, table, graph, machine, seed };
   gateway.attach(servicesOf(planes, { clock, seed: randomSeed }, resolveLoadBalancer));
@@ -336,6 +337,8 @@ export async function composeSimulator(options: SimulatorOptions, parts: Simulat
     await guests.get().close();
     storage.close();
     vault.close();
+    queue.close();
+    table.close();
   };
   return {
     port: gateway.port,

@@ -19,12 +19,14 @@ interface Refusal {
 export function refusalOf(service: ServiceName, refusal: Refusal): AzureReply {
   const { status, code, message, details, authenticationDetail: detail } = refusal;
   const headers = { 'x-ms-error-code': code, ...refusal.headers };
-  if (service === 'blob') {
+  if (service === 'blob' || service === 'queue') {
     const more =
       detail === undefined ? '' : `<AuthenticationErrorDetail>${escapeXml(detail)}</AuthenticationErrorDetail>`;
     const body = `\uFEFF<?xml version="1.0" encoding="utf-8"?><Error><Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message>${more}</Error>`;
     return { status, headers: { 'content-type': 'application/xml', ...headers }, body };
   }
+  if (service === 'table')
+    return jsonReply(status, { 'odata.error': { code, message: { lang: 'en-US', value: message } } }, headers);
   if (service === 'vault' || service === 'graph') {
     const inner = details?.[0] === undefined ? {} : { innererror: { code: details[0].code } };
     return jsonReply(status, { error: { code, message, ...inner } }, headers);
@@ -42,7 +44,7 @@ export function retryAfterText(value: number | { readonly seconds: number }, clo
 export function expiredReply(service: ServiceName, request: AzureRequest, tenantId: string): AzureReply | undefined {
   const bearer = /^Bearer /i.test(request.headers['authorization'] ?? '');
   const signIn = `https://login.microsoftonline.com/${tenantId}`;
-  if (service === 'blob') {
+  if (service === 'blob' || service === 'queue' || service === 'table') {
     const code = bearer ? 'InvalidAuthenticationInfo' : 'AuthenticationFailed';
     const message = `Server failed to authenticate the request. ${bearer ? 'Please refer to the information in the www-authenticate header.' : 'Make sure the value of Authorization header is formed correctly including the signature.'}`;
     const headers = {

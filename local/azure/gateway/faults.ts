@@ -4,7 +4,7 @@ import type { AzureReply, AzureRequest } from '../service.ts';
 import { expiredReply, refusalOf, retryAfterText } from './fault-replies.ts';
 import type { ServiceName } from './names.ts';
 
-const dataPlanes = ['blob', 'vault', 'token', 'metadata', 'graph'] as const;
+const dataPlanes = ['blob', 'queue', 'table', 'vault', 'token', 'metadata', 'graph'] as const;
 type DataPlane = (typeof dataPlanes)[number];
 
 const injected = 'Injected by a fault rule of the simulated Azure.';
@@ -66,12 +66,21 @@ interface LiveRule {
 
 /** Why an action makes no sense at a service, for the person who asked for it. */
 const senseless: Partial<Record<Action['kind'], Partial<Record<DataPlane, string>>>> = {
-  stale: Object.fromEntries(['token', 'metadata', 'graph'].map((name) => [name, 'nothing is written there'])),
+  stale: {
+    queue: 'what was before the last write of a queue is not kept',
+    table: 'what was before the last write of a table is not kept',
+    ...Object.fromEntries(['token', 'metadata', 'graph'].map((name) => [name, 'nothing is written there'])),
+  },
   'token-expired': { metadata: 'its callers present no credentials' },
   'operation-fails': Object.fromEntries(
-    ['vault', 'token', 'metadata', 'graph'].map((name) => [name, 'it has no operations that fail later']),
+    ['queue', 'table', 'vault', 'token', 'metadata', 'graph'].map((name) => [
+      name,
+      'it has no operations that fail later',
+    ]),
   ),
-  'never-ends': Object.fromEntries(['token', 'metadata', 'graph'].map((name) => [name, 'it has no long operations'])),
+  'never-ends': Object.fromEntries(
+    ['queue', 'table', 'token', 'metadata', 'graph'].map((name) => [name, 'it has no long operations']),
+  ),
 };
 
 /** True when a rule posted to the faults door belongs to the data planes, not to the control plane. */
@@ -105,7 +114,7 @@ export interface DataPlaneFaultsOptions {
 }
 
 /**
- * Faults of the data planes, by rule: `{ service: blob|vault|token|metadata|graph, match, times?, action }`.
+ * Faults of the data planes, by rule: `{ service: blob|queue|table|vault|token|metadata|graph, match, times?, action }`.
  *
  * | action | what the caller sees |
  * | --- | --- |

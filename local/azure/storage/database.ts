@@ -27,6 +27,9 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
   }
 }
 
+/** Tables of the schema, those that others refer to first. */
+export const storageTables = ['containers', 'blobs', 'ranges', 'changes', 'staged_blocks', 'committed_blocks'] as const;
+
 export const storageSchema = `
 CREATE TABLE IF NOT EXISTS containers (
   account TEXT NOT NULL, name TEXT NOT NULL, public_access TEXT NOT NULL, etag TEXT NOT NULL,

@@ -20,7 +20,7 @@ import * as container from './container-operations.ts';
 import type { Operation, OperationContext, StorageState } from './context.ts';
 import { abortCopy, copyBlob, resumeCopies } from './copy.ts';
 import { createStorageControl } from './control.ts';
-import { openDatabase, storageSchema } from './database.ts';
+import { openDatabase, storageSchema, storageTables } from './database.ts';
 import { errorReply, StorageError } from './errors.ts';
 import { openBlobFiles } from './files.ts';
 import { leaseBlob } from './lease.ts';
@@ -29,7 +29,7 @@ import * as page from './page-operations.ts';
 import { openPageMap } from './pages.ts';
 import { createEtags } from './records.ts';
 import { createBlobThrottle } from './throttle.ts';
-import { createUndo } from './undo.ts';
+import { createUndo, type Undo } from './undo.ts';
 
 export interface StorageFrontOptions {
   /** State folder: `storage.db`, the delegation secret and the contents of blobs. */
@@ -130,6 +130,23 @@ function checkVersion(request: AzureRequest): void {
   }
 }
 
+function deleteContents(state: StorageState): void {
+  const accounts = state.database.prepare('SELECT DISTINCT account FROM containers').all() as { account: string }[];
+  const control = createStorageControl(state);
+  for (const { account } of accounts) control.deleteAccount(account);
+}
+
+/**
+ * Notes what a write changes; a read that is to be stale sees what was before it. What reads is synchronous, so it is over
+ * before the promise is there.
+ */
+async function undone(undo: Undo, request: AzureRequest, answer: () => Promise<AzureReply>): Promise<AzureReply> {
+  const resource = `${request.host}${request.path}`.replace(/\/+$/u, '');
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (!isRead) undo.writing(resource);
+  return isRead && request.fault?.kind === 'stale' ? undo.before(resource, answer) : answer();
+}
+
 function bytesOf(name: OperationName, request: AzureRequest): number {
   if (name === 'putPage') return request.body.length;
   const text =
@@ -151,14 +168,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
   const secret = openSecret(options.directory);
   const state = openState(options.directory, options.clock, options.ids);
-  const undo = createUndo(state.database, [
-    'containers',
-    'blobs',
-    'ranges',
-    'changes',
-    'staged_blocks',
-    'committed_blocks',
-  ]);
+  const undo = createUndo(state.database, storageTables);
   const run = runners(secret);
   const admits = createBlobThrottle(options.clock);
   const unmodelled: UnmodelledRequest[] = [];
@@ -205,12 +215,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
     const requestId = state.newId();
     const common = commonHeaders(request, requestId);
     try {
-      const resource = `${request.host}${request.path}`.replace(/\/+$/u, '');
-      const isRead = request.method === 'GET' || request.method === 'HEAD';
-      if (!isRead) undo.writing(resource);
-      // What reads is synchronous: it is over before the promise is there.
-      const stale = isRead && request.fault?.kind === 'stale';
-      const reply = await (stale ? undo.before(resource, async () => answer(request)) : answer(request));
+      const reply = await undone(undo, request, async () => answer(request));
       return { ...reply, headers: { ...common, ...reply.headers } };
     } catch (error) {
       if (error instanceof UnknownAccount) return explain(502, 'AccountNotFound', error.message);
@@ -231,9 +236,7 @@ export function createStorageFront(options: StorageFrontOptions): StorageFront {
     unmodelled: () => unmodelled,
     remember: (on) => undo.remember(on),
     reset() {
-      const accounts = state.database.prepare('SELECT DISTINCT account FROM containers').all() as { account: string }[];
-      const control = createStorageControl(state);
-      for (const { account } of accounts) control.deleteAccount(account);
+      deleteContents(state);
       unmodelled.length = 0;
     },
     close() {

@@ -140,7 +140,7 @@ export function verifySas(
   query: URLSearchParams,
   target: SasTarget,
   account: StorageAccountView,
-  options: { readonly now: number; readonly delegationSecret: Buffer },
+  options: { readonly now: number; readonly delegationSecret: Buffer; readonly service?: 'b' | 'q' | 't' },
 ): SasGrant {
   const q = (name: string): string => query.get(name) ?? '';
   const signature = q('sig');
@@ -175,7 +175,8 @@ export function verifySas(
   if (q('spr') !== '' && !q('spr').split(',').includes('https'))
     throw new StorageError('AuthorizationProtocolMismatch');
   if (q('sip') !== '' && !loopbackAllowed(q('sip'))) throw new StorageError('AuthorizationSourceIPMismatch');
-  if (kind === 'account' && !q('ss').includes('b')) throw new StorageError('AuthorizationServiceMismatch');
+  if (kind === 'account' && !q('ss').includes(options.service ?? 'b'))
+    throw new StorageError('AuthorizationServiceMismatch');
   const responseHeaders: Record<string, string> = {};
   for (const [index, parameter] of overrides.entries()) {
     if (query.has(parameter)) responseHeaders[overridden[index] ?? ''] = q(parameter);

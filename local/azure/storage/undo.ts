@@ -43,7 +43,7 @@ export function createUndo(database: DatabaseSync, tables: readonly string[]): U
   let on = false;
   const begun = new Map<string, number>();
   const last = (): number =>
-    Number((database.prepare('SELECT coalesce(max(seq), 0) AS seq FROM undo').get() as { seq: number }).seq);
+    (database.prepare('SELECT coalesce(max(seq), 0) AS seq FROM undo').get() as { seq: number }).seq;
   const stop = (): void => {
     const drop = tables.flatMap((table) =>
       ['INSERT', 'UPDATE', 'DELETE'].map((event) => `DROP TRIGGER IF EXISTS temp.undo_${table}_${event};`),

@@ -20,6 +20,8 @@ beforeAll(async () => {
   bearers = {
     arm: await token('https://management.azure.com'),
     blob: await token('https://storage.azure.com'),
+    queue: await token('https://storage.azure.com'),
+    table: await token('https://storage.azure.com'),
     vault: await token('https://vault.azure.net'),
     graph: await token('https://graph.microsoft.com'),
   };
@@ -35,6 +37,12 @@ const segments = [
   ...odd,
   'images',
   'images/b',
+  'messages',
+  'q-1',
+  'Tables',
+  "Tables('x')",
+  'things()',
+  "things(PartitionKey='a',RowKey='b')",
   'readme.txt',
   'secrets',
   'deletedsecrets',
@@ -161,13 +169,15 @@ const bodies = [
   '{"policy":{}}',
   'grant_type=client_credentials',
   '{"boot":{"machine":"("}}',
-  `${'['.repeat(50_000)}`,
+  '['.repeat(50_000),
 ];
 
 const places = {
   arm: 'management.azure.com',
   blob: 'corpimages0001.blob.core.windows.net',
   other: 'nobody.blob.core.windows.net',
+  queue: 'corpimages0001.queue.core.windows.net',
+  table: 'corpimages0001.table.core.windows.net',
   vault: 'capstan-kv.vault.azure.net',
   token: 'login.microsoftonline.com',
   metadata: '169.254.169.254',
@@ -181,9 +191,10 @@ function isClear(place: keyof typeof places, { status, text, headers: own }: Ans
   expect(text).not.toMatch(/defect of the simulator|The simulated \w+ service failed/u);
   expect(status).not.toBe(500);
   if (status < 400 || text === '') return;
-  if (place === 'blob' || place === 'other') expect(own['x-ms-error-code']).toMatch(/^\w+$/u);
+  if (place === 'blob' || place === 'other' || place === 'queue') expect(own['x-ms-error-code']).toMatch(/^\w+$/u);
   else {
-    const { error, code } = JSON.parse(text) as { error?: string | { code?: string }; code?: string };
+    const parsed = JSON.parse(text) as Record<string, string | { code?: string }>;
+    const { error = parsed['odata.error'], code } = parsed;
     expect(typeof error === 'string' ? error : (error?.code ?? code)).toMatch(/^[\w ]+$/u);
   }
 }

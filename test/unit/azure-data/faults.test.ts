@@ -20,9 +20,13 @@ beforeEach(async () => {
 });
 
 const door = async (method: string, body?: object): Promise<Answer> =>
-  send(simulator, `127.0.0.1:${simulator.port}`, method, '/_simulator/faults', {
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  send(
+    simulator,
+    `127.0.0.1:${simulator.port}`,
+    method,
+    '/_simulator/faults',
+    body === undefined ? {} : { body: JSON.stringify(body) },
+  );
 const fault = async (rule: object) => expect((await door('POST', rule)).status).toBe(201);
 
 const blob = async (method: string, path: string, headers: Record<string, string> = {}, body = '') =>
@@ -59,6 +63,20 @@ const services = {
   blob: {
     call: async () => blob('PUT', '/con?restype=container'),
     code: (text: string) => /<Code>(\w+)</u.exec(text)?.[1],
+  },
+  queue: {
+    call: async () =>
+      send(simulator, 'srcacct.queue.core.windows.net', 'GET', '/?comp=list', {
+        headers: { authorization: tokens.blob, 'x-ms-version': '2025-11-05' },
+      }),
+    code: (text: string) => /<Code>(\w+)</u.exec(text)?.[1],
+  },
+  table: {
+    call: async () =>
+      send(simulator, 'srcacct.table.core.windows.net', 'GET', '/Tables', {
+        headers: { authorization: tokens.blob, 'x-ms-version': '2025-11-05' },
+      }),
+    code: (text: string) => JSON.parse(text)['odata.error'].code,
   },
   vault: { call: async () => secret('GET', '/secrets'), code: (text: string) => JSON.parse(text).error.code },
   token: { call: signIn, code: (text: string) => JSON.parse(text).error },
@@ -112,7 +130,7 @@ describe.each(names)('faults of the %s service', (service) => {
         return answer.status === 201 ? kind : '';
       }),
     );
-    const fits = { blob: 4, vault: 3, token: 1, metadata: 0, graph: 1 };
+    const fits = { blob: 4, queue: 1, table: 1, vault: 3, token: 1, metadata: 0, graph: 1 };
     expect(statuses.filter((kind) => kind !== '')).toHaveLength(fits[service]);
   });
 });
@@ -203,7 +221,7 @@ describe('faults that look inside', () => {
   });
 
   test('credentials whose time is over are refused as each service does', async () => {
-    for (const service of ['blob', 'vault', 'graph', 'token'] as const) {
+    for (const service of ['blob', 'queue', 'table', 'vault', 'graph', 'token'] as const) {
       await fault({ service, action: { kind: 'token-expired' } });
       const answer = await services[service].call();
       expect(answer.status).toBe(401);

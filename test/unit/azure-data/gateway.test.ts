@@ -101,23 +101,6 @@ describe('dispatch by host', () => {
   });
 });
 
-describe('the queue and table services of simulated accounts', () => {
-  test('answer under their production names in their own form, refuse in words, and are counted', async () => {
-    const simulator = await startSimulator(fakeAzure());
-    const queue = await send(simulator, 'srcacct.queue.core.windows.net', 'PUT', '/q');
-    expect([queue.status, queue.headers['x-ms-error-code']]).toEqual([501, 'NotImplemented']);
-    expect(queue.text).toMatch(/<Message>.*queue service is not modelled/);
-    const table = await send(simulator, 'srcacct.table.core.windows.net', 'POST', '/Tables');
-    expect(JSON.parse(table.text)['odata.error'].message.value).toMatch(/table service is not modelled/);
-    expect((await send(simulator, 'nobody.table.core.windows.net', 'GET', '/Tables')).status).toBe(502);
-    const counted = JSON.parse((await send(simulator, own(simulator), 'GET', '/_simulator/unmodelled')).text);
-    expect(counted.map((entry: any) => entry.host)).toEqual([
-      'srcacct.queue.core.windows.net',
-      'srcacct.table.core.windows.net',
-    ]);
-  });
-});
-
 describe('the request log and the faults', () => {
   test('requests are logged in order, with caller and code, without signatures', async () => {
     const simulator = await startSimulator(fakeAzure());

@@ -37,8 +37,10 @@ async function script(seed: string): Promise<Told> {
     const headers = { authorization, 'x-ms-version': '2025-11-05', ...more };
     try {
       const { status, headers: own, text } = await send(simulator, host, method, path, { headers, body });
-      const shown = Object.entries(own).filter(([name]) => !secrets.has(name));
-      answers.push(JSON.stringify([method, path.slice(0, 120), status, shown.sort(), text]));
+      const shown = Object.entries(own)
+        .filter(([name]) => !secrets.has(name))
+        .sort(([a], [b]) => (a < b ? -1 : 1));
+      answers.push(JSON.stringify([method, path.slice(0, 120), status, shown, text]));
       return own;
     } catch {
       answers.push(`${method} ${path} broken`);

@@ -20,6 +20,8 @@ function role(
 }
 
 const BLOBS = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
+const QUEUES = 'Microsoft.Storage/storageAccounts/queueServices/queues';
+const TABLES = 'Microsoft.Storage/storageAccounts/tableServices/tables';
 const READ_SCOPE = ['Microsoft.Authorization/*/read', 'Microsoft.Resources/subscriptions/resourceGroups/read'];
 
 /** The built-in roles that Capstan, its tests and CAPZ name; ids are the same in every tenant. */
@@ -50,6 +52,34 @@ export const BUILT_IN_ROLES: readonly Role[] = [
     'Microsoft.Authorization/roleAssignments/delete',
     '*/read',
   ]),
+  role(
+    '974c5e8b-45b9-4653-ba55-5f855dd0fb88',
+    'Storage Queue Data Contributor',
+    'Read, write and delete queues and their messages.',
+    [`${QUEUES}/delete`, `${QUEUES}/read`, `${QUEUES}/write`],
+    [`${QUEUES}/*`],
+  ),
+  role(
+    '19e7f393-937e-4f77-808e-94535e297925',
+    'Storage Queue Data Reader',
+    'Read queues and their messages.',
+    [`${QUEUES}/read`],
+    [`${QUEUES}/read`, `${QUEUES}/messages/read`],
+  ),
+  role(
+    '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
+    'Storage Table Data Contributor',
+    'Read, write and delete tables and their entities.',
+    [`${TABLES}/delete`, `${TABLES}/read`, `${TABLES}/write`],
+    [`${TABLES}/*`],
+  ),
+  role(
+    '76199698-9eea-4c19-bc75-cec21354c6b6',
+    'Storage Table Data Reader',
+    'Read tables and their entities.',
+    [`${TABLES}/read`],
+    [`${TABLES}/read`, `${TABLES}/entities/read`],
+  ),
   role('4d97b98b-1d4f-4787-a291-c67834d212e7', 'Network Contributor', 'Manage networks.', [
     ...READ_SCOPE,
     'Microsoft.Network/*',
