@@ -23,7 +23,8 @@ export async function markNodes(context: ShardContext, deployment: KubernetesObj
       ? undefined
       : await client.get({ apiVersion: apiVersions.bootstrap, kind: 'KubeadmConfigTemplate', namespace, name });
   if (template === undefined) return;
-  const before = marksOf(template, deployment);
+  const registration = field(template, 'spec', 'template', 'spec', 'joinConfiguration', 'nodeRegistration');
+  const before = marksOf(registration, deployment);
   const after: Marks = { labels: pool.labels, taints: pool.taints };
   if (JSON.stringify(before) === JSON.stringify(sorted(after))) return;
   const machines = await client.list({
@@ -38,9 +39,41 @@ export async function markNodes(context: ShardContext, deployment: KubernetesObj
   }
 }
 
-/** The labels and taints that a kubeadm template and the labels of its MachineDeployment give to nodes. */
-function marksOf(template: KubernetesObject, deployment: KubernetesObject): Marks {
-  const registration = field(template, 'spec', 'template', 'spec', 'joinConfiguration', 'nodeRegistration');
+/**
+ * Brings the nodes of a pool's part to its labels and taints whose machines were still booting when these changed: such
+ * a machine was made with the former ones, as its own KubeadmConfig shows.
+ */
+export async function markLateNodes(context: ShardContext, deployment: KubernetesObject): Promise<void> {
+  const { client, plan, pool, shard } = context;
+  const labelSelector = `${wellKnown.deploymentName}=${shard.machineDeployment}`;
+  const namespace = namespaceOf(plan);
+  const configs = await client.list({
+    apiVersion: apiVersions.bootstrap,
+    kind: 'KubeadmConfig',
+    namespace,
+    labelSelector,
+  });
+  const after = sorted({ labels: pool.labels, taints: pool.taints });
+  const late = new Map<string, Marks>();
+  for (const config of configs) {
+    const made = marksOf(field(config, 'spec', 'joinConfiguration', 'nodeRegistration'), deployment);
+    if (JSON.stringify(made) !== JSON.stringify(after)) late.set(config.metadata.name, made);
+  }
+  if (late.size === 0) return;
+  for (const machine of await client.list({
+    apiVersion: apiVersions.core,
+    kind: 'Machine',
+    namespace,
+    labelSelector,
+  })) {
+    const before = late.get(textField(machine, 'spec', 'bootstrap', 'configRef', 'name') ?? '');
+    const node = textField(machine, 'status', 'nodeRef', 'name');
+    if (before !== undefined && node !== undefined) await mark(context, node, before, after);
+  }
+}
+
+/** The labels and taints that a kubeadm configuration and the labels of its MachineDeployment give to nodes. */
+function marksOf(registration: unknown, deployment: KubernetesObject): Marks {
   const argument = listField(registration, 'kubeletExtraArgs').find(
     (entry) => textField(entry, 'name') === 'node-labels',
   );
@@ -77,6 +110,16 @@ async function mark({ client }: ShardContext, name: string, before: Marks, after
   const wanted = after.taints.map(({ key, value, effect }) =>
     value === '' ? { key, effect } : { key, value, effect },
   );
-  const taints = [...listField(node, 'spec', 'taints').filter((taint) => !isOld(taint)), ...wanted];
+  const live = listField(node, 'spec', 'taints');
+  const taints = [...live.filter((taint) => !isOld(taint)), ...wanted];
+  const marked =
+    taints.length === live.length &&
+    wanted.every((taint) => live.some((other) => sameTaint(other, taint))) &&
+    Object.entries(labels).every(([key, value]) => (node.metadata.labels?.[key] ?? null) === value);
+  if (marked) return;
   await client.mergePatch(reference, { metadata: { labels }, spec: { taints: taints.length === 0 ? null : taints } });
+}
+
+function sameTaint(live: unknown, wanted: { readonly key: string; readonly value?: string; readonly effect: string }) {
+  return (['key', 'value', 'effect'] as const).every((name) => (textField(live, name) ?? '') === (wanted[name] ?? ''));
 }

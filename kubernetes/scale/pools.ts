@@ -11,7 +11,7 @@ import type { Outcome } from '#domain/outcome.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { errorOutcome, registered } from '../client/errors.ts';
 import { clearFailedMachines, readMachines } from './machines.ts';
-import { markNodes } from './node-marks.ts';
+import { markLateNodes, markNodes } from './node-marks.ts';
 import { applyOwned, uidOf } from './owned.ts';
 import { isObserved, machineOutcome, pausedOutcome } from './progress.ts';
 import type { ScaleState } from './progress.ts';
@@ -61,6 +61,7 @@ export async function scaleShard(
       const settling = wait(5, { sentence: `${name} settles` });
       return pausedOutcome([cluster, deployment], settling, state);
     }
+    await markLateNodes(context, deployment);
     await applyOwned(context, shardHealthCheck(plan, pool, shard), uids);
     await prune(context, deployment);
     return outcome;

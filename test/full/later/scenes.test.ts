@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { scenes } from './scenes.ts';
+import { scenes, stories } from './scenes.ts';
 
 /** Each change is played in one process on virtual time, the app dead for a quarter of an hour in the middle of it. */
 const results = new Map<string, string | undefined>();
@@ -19,6 +19,13 @@ beforeAll(async () => {
 
 describe('a running cluster whose app dies in the middle of a change', () => {
   it.each(scenes.map(({ name }) => name))('gets %s', (name) => {
+    expect(results.has(name)).toBe(true);
+    expect(results.get(name)).toBeUndefined();
+  });
+});
+
+describe('a provision that was stopped and is applied again', () => {
+  it.each(stories.map(({ name }) => name))('%s', (name) => {
     expect(results.has(name)).toBe(true);
     expect(results.get(name)).toBeUndefined();
   });

@@ -236,6 +236,79 @@ export const scenes: readonly Scene[] = [
   },
 ];
 
+/** What a story plays with. */
+interface Stage {
+  readonly world: VirtualWorld;
+  document(patch?: object): AnyDocument;
+  /** Applies, and lets it come to its end. @returns the phase, and the code of a failure */
+  apply(document: AnyDocument): Promise<readonly [string, string | undefined]>;
+  /** Applies, and stops when the step runs and the condition holds. */
+  stopIn(document: AnyDocument, step: string, holds?: () => Promise<boolean>): Promise<void>;
+}
+
+/** Lives that are not one change. */
+export const stories: readonly { readonly name: string; play(stage: Stage): Promise<void> }[] = [
+  {
+    name: 'a first machine that has not answered is made anew for another document',
+    async play({ world, document, apply, stopIn }) {
+      const machine = async () => (await arm(world, 'Microsoft.Compute/virtualMachines')).value;
+      await stopIn(document(), 'controlPlane', async () => (await machine()).length === 1);
+      const larger = document({ controlPlane: { replicas: 1, vmSize: 'Standard_D4s_v5' } });
+      assert.deepEqual(await apply(larger), ['Ready', undefined]);
+      const sizes = (await machine()).map((one: any) => [
+        one.name.includes('control-plane'),
+        one.properties.hardwareProfile.vmSize,
+      ]);
+      assert.deepEqual(new Map(sizes).get(true), 'Standard_D4s_v5');
+    },
+  },
+  {
+    name: 'a first machine that holds the state is not changed by another document; when Ready it is a rollout',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'agent');
+      const larger = document({ controlPlane: { replicas: 1, vmSize: 'Standard_D4s_v5' } });
+      assert.deepEqual(await apply(larger), ['Failed', 'CAP-4204']);
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      const before = await nodes(world);
+      assert.deepEqual(await apply(larger), ['Ready', undefined]);
+      const left = (await nodes(world)).filter((name) => before.includes(name));
+      assert.deepEqual(
+        left.map((name) => name.includes('control-plane')),
+        [false],
+      );
+    },
+  },
+];
+
+/** Plays one story in a world of its own, and deletes its cluster. @throws Error when the promise is not kept */
+export async function playStory(virtual: VirtualProcess, { name, play }: (typeof stories)[number]): Promise<void> {
+  const { world, before } = await prepare(virtual, name);
+  const apply = async (document: AnyDocument) => {
+    await world.apply(document as never);
+    const { phase, head } = await world.settled(cluster);
+    return [phase, head.operation.error?.code] as const;
+  };
+  try {
+    await play({
+      world,
+      document: (patch = {}) => sampleDocument({ ...small, ...patch }, cluster),
+      apply,
+      async stopIn(document, step, holds = async () => true) {
+        await world.apply(document as never);
+        const runs = async () =>
+          (await world.store.clusters.step(cluster, step))?.state === 'running' && (await holds());
+        await world.until(runs, step, 7200);
+        await world.cancel(cluster, 'keep');
+        assert.equal((await world.settled(cluster)).head.operation.error?.code, 'CAP-9005');
+      },
+    });
+    assert.equal(await deleteAll(world, before), '');
+    assert.deepEqual(await world.unmodelled(), []);
+  } finally {
+    await world.close();
+  }
+}
+
 /** Plays one scene in a world of its own. @throws Error when the promise is not kept */
 export async function playScene(virtual: VirtualProcess, scene: Scene): Promise<void> {
   const { world, before } = await prepare(virtual, scene.name);

@@ -270,6 +270,44 @@ describe('scaling a pool in one zone', () => {
     });
   });
 
+  test('a machine that was still booting when labels and taints changed gets them when it has joined', async () => {
+    await call(1, { labels: { tier: 'web' } });
+    const labels = { [wellKnown.deploymentName]: 'demo-general-1' };
+    machine('late', labels);
+    const template = world.system.get({
+      apiVersion: 'bootstrap.cluster.x-k8s.io/v1beta2',
+      kind: 'KubeadmConfigTemplate',
+      namespace: 'demo',
+      name: 'demo-general-1',
+    }) as any;
+    // The controllers clone the template when they make the machine.
+    world.system.create({
+      apiVersion: 'bootstrap.cluster.x-k8s.io/v1beta2',
+      kind: 'KubeadmConfig',
+      metadata: { name: 'late', namespace: 'demo', labels },
+      spec: template.spec.template.spec,
+    });
+    const reference = { apiVersion: 'cluster.x-k8s.io/v1beta2', kind: 'Machine', namespace: 'demo', name: 'late' };
+    const configRef = { apiGroup: 'bootstrap.cluster.x-k8s.io', kind: 'KubeadmConfig', name: 'late' };
+    world.system.patch(reference, { spec: { bootstrap: { configRef } } });
+    const after = { labels: { team: 'a' }, taints: [{ key: 'spot', value: '', effect: 'NoSchedule' }] };
+    expect(await call(1, after)).toMatchObject({ status: 'wait' });
+    const node = { apiVersion: 'v1', kind: 'Node', name: 'late' };
+    world.system.create({ ...node, metadata: { name: 'late', labels: { tier: 'web' } }, spec: {} });
+    world.system.patch(
+      reference,
+      { status: { nodeRef: { name: 'late' }, conditions: [condition('Ready')] } },
+      'status',
+    );
+    settled();
+    expect(await call(1, after)).toMatchObject({ status: 'done' });
+    expect(world.system.get(node)).toMatchObject({
+      metadata: { labels: { team: 'a' } },
+      spec: { taints: [{ key: 'spot', effect: 'NoSchedule' }] },
+    });
+    expect((world.system.get(node) as any).metadata.labels['tier']).toBeUndefined();
+  });
+
   test('another disk switches the machine template alone; the bounds of the rollout are in the deployment', async () => {
     await call();
     await call(undefined, {
