@@ -18,7 +18,7 @@ interface Told {
 async function script(seed: string): Promise<Told> {
   const clock = virtualClock();
   const dataDirectory = temporaryDirectory();
-  const simulator = await createSimulator({ port: 0, dataDirectory, timeScale: 1, clock, seed });
+  const simulator = await createSimulator({ port: 0, dataDirectory, timeScale: 1, clock, seed, seedImages: false });
   onTestFinished(() => simulator.close());
   const answers: string[] = [];
   const bearer = async (resource: string) =>
@@ -57,6 +57,7 @@ async function script(seed: string): Promise<Told> {
     action: { kind: 'status', status: 503, code: 'ServiceUnavailable' },
   });
   await door({ service: 'blob', match: { probability: 0.3 }, times: 0, action: { kind: 'reset-after' } });
+  await ask(account, storage, 'PUT', '/images?restype=container');
   for (const index of [1, 2, 3, 4, 5, 6]) {
     const network = `${group}/Microsoft.Network/virtualNetworks/v${index}?api-version=2025-03-01`;
     const made = await manage('PUT', network, {
