@@ -80,6 +80,27 @@ async function join(destination: Destination, cluster: string): Promise<Outcome<
   return written.failure?.status === 412 ? again : passOn(written);
 }
 
+/** The last of the changes to each copy that this process makes. */
+const turns = new Map<string, Promise<unknown>>();
+
+/**
+ * Changes to the users of one copy, one after the other: of fifty clusters that read and write at the same moment all but
+ * one would be refused, round after round. Between processes the ETag decides.
+ */
+async function inTurn<Value>(url: string, change: () => Promise<Value>): Promise<Value> {
+  const turn = (turns.get(url) ?? Promise.resolve()).then(change, change);
+  turns.set(url, turn);
+  try {
+    return await turn;
+  } finally {
+    if (turns.get(url) === turn) turns.delete(url);
+  }
+}
+
+async function joinInTurn(destination: Destination, cluster: string): Promise<Outcome<never> | undefined> {
+  return inTurn(destination.url, () => join(destination, cluster));
+}
+
 async function leave(destination: Destination, cluster: string): Promise<Outcome<LeftCopy>> {
   const seen = await read(destination);
   if (seen.status !== 'done') return seen.failure?.status === 404 ? done({ action: 'absent' }) : passOn(seen);
@@ -117,12 +138,12 @@ export function withUsers(
     async plan(plan, options) {
       const outcome = await copy.plan(plan, options);
       if (outcome.status !== 'done' || !outcome.value.complete) return outcome;
-      return (await join(destinations(plan), plan.name)) ?? outcome;
+      return (await joinInTurn(destinations(plan), plan.name)) ?? outcome;
     },
     async finish(plan, started) {
       const outcome = await copy.finish(plan, started);
       if (outcome.status !== 'done') return outcome;
-      return (await join(destinations(plan), plan.name)) ?? outcome;
+      return (await joinInTurn(destinations(plan), plan.name)) ?? outcome;
     },
     async leave(plan) {
       const there = await accountExists(connection, plan);
@@ -131,7 +152,8 @@ export function withUsers(
       // A copy that was under way would go on, and its claim would keep the blob.
       const ended = await copy.abort(plan);
       if (ended.status === 'wait') return ended;
-      return leave(destinations(plan, 'rwd'), plan.name);
+      const destination = destinations(plan, 'rwd');
+      return inTurn(destination.url, () => leave(destination, plan.name));
     },
   };
 }

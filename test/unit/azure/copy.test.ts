@@ -142,6 +142,22 @@ describe('copy of the base image', () => {
     expect(text).not.toMatch(/CANARY|sig=|Bearer|eyJ/);
   });
 
+  it('lets clusters of one process note themselves at the same moment: none is refused and none is lost', async () => {
+    const planFor = (index: number) => samplePlan({ name: `user-${index}`, facts: { storageAccountName: account } });
+    await copyAll(planFor(0));
+    const others = Array.from({ length: 12 }, (_, index) => planFor(index + 1));
+    const joined = await Promise.all(others.map(async (plan) => azure.copy.plan(plan)));
+    expect(joined.map(({ status }) => status)).toEqual(others.map(() => 'done'));
+    // A second look finds every note in its place.
+    const before = azureSide.simulator.log.entries().length;
+    await Promise.all(others.map(async (plan) => azure.copy.plan(plan)));
+    const writes = azureSide.simulator.log
+      .entries()
+      .slice(before)
+      .filter(({ method }) => method === 'PUT');
+    expect(writes).toEqual([]);
+  });
+
   it('leaves a copy without room for another note to its users, whole, and moves to the next one', async () => {
     const spec = { storage: { account } };
     const planFor = (name: string, copy = 0) =>
