@@ -239,15 +239,15 @@ export const scenes: readonly Scene[] = [
 /** What a story plays with. */
 interface Stage {
   readonly world: VirtualWorld;
-  document(patch?: object): AnyDocument;
+  readonly document: (patch?: object) => AnyDocument;
   /** Applies, and lets it come to its end. @returns the phase, and the code of a failure */
-  apply(document: AnyDocument): Promise<readonly [string, string | undefined]>;
+  readonly apply: (document: AnyDocument) => Promise<readonly [string, string | undefined]>;
   /** Applies, and stops when the step runs and the condition holds. */
-  stopIn(document: AnyDocument, step: string, holds?: () => Promise<boolean>): Promise<void>;
+  readonly stopIn: (document: AnyDocument, step: string, holds?: () => Promise<boolean>) => Promise<void>;
 }
 
 /** Lives that are not one change. */
-export const stories: readonly { readonly name: string; play(stage: Stage): Promise<void> }[] = [
+export const stories: readonly { readonly name: string; readonly play: (stage: Stage) => Promise<void> }[] = [
   {
     name: 'a first machine that has not answered is made anew for another document',
     async play({ world, document, apply, stopIn }) {
