@@ -144,9 +144,9 @@ describe('apply', () => {
 describe('a message that cannot be understood', () => {
   it.each<[string, unknown]>([
     ['not JSON', 'this is not JSON'],
-    ['an unknown version', { ...message('p', 'poison-version'), schemaVersion: '9' }],
-    ['keys that hide trigger metadata', { ...message('p', 'poison-keys'), dequeueCount: 77, id: 'x' }],
-    ['a document that breaks the schema', { ...message('p', 'poison-schema'), cluster: { kind: 'Cluster' } }],
+    ['an unknown version', { ...message('poisoned', 'poison-version'), schemaVersion: '9' }],
+    ['keys that hide trigger metadata', { ...message('poisoned', 'poison-keys'), dequeueCount: 77, id: 'x' }],
+    ['a document that breaks the schema', { ...message('poisoned', 'poison-schema'), cluster: { kind: 'Cluster' } }],
     [
       'a blob that is missing',
       {
