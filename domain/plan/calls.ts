@@ -11,10 +11,14 @@ const immediate: ReadonlySet<PlannedResource['kind']> = new Set([
 
 /** Azure asks to come back after ten seconds and more (azure-recordings/README.md, Long-running operations). */
 const pollSeconds = 10;
-/** Looks at the adopted resources around the hand-over: one before, and until nothing has been written for a while. */
-const looksAtHandOver = 6;
-/** The serial console is read while the first machine boots: every 20 seconds or so. */
-const looksAtBoot = 6;
+/**
+ * Looks at the adopted resources around the hand-over, one before and one every few seconds until it is settled. Each reads
+ * every resource, the group and the list of what is in it.
+ */
+const looksAtHandOver = 15;
+const readsOfGroup = 2;
+/** The serial console is read each time the API server of the first machine does not answer yet. */
+const looksAtBoot = 16;
 /** Reads before anything is written: group, sizes, quotas, providers, permissions, policies, lists. */
 const readsBefore = 18;
 
@@ -30,6 +34,6 @@ export function armCalls(plan: ClusterPlan, kept: ReadonlySet<string>): number {
     if (kept.has(resource.key) || !resource.owned) return 1;
     return 2 + (immediate.has(resource.kind) ? 0 : Math.max(1, Math.ceil(resource.seconds / pollSeconds)));
   });
-  const handOver = looksAtHandOver * (adoptedResources(plan).length + 1);
+  const handOver = looksAtHandOver * (adoptedResources(plan).length + readsOfGroup);
   return readsBefore + each.reduce((sum, calls) => sum + calls, 0) + handOver + looksAtBoot;
 }

@@ -20,7 +20,7 @@ const df = require('durable-functions');
 df.app.activity('echo', { handler: (value) => ({ length: JSON.stringify(value).length }) });
 df.app.orchestration('keeps', function* (context) { return yield context.df.callActivity('echo', context.df.getInput()); });
 df.app.orchestration('naps', function* (context) {
-  yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 200));
+  yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 900));
   return 'rested';
 });
 `;
