@@ -4,6 +4,7 @@ import { kindOfType } from '#domain/plan/resources.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
 import { collect } from '../clients/collect.ts';
+import { unanswered } from '../clients/unanswered.ts';
 import { sameId } from '../resource/arm-id.ts';
 import { isOurs, usersOf } from '../resource/ownership.ts';
 import { ownerDescription } from '../roleAssignment/spec.ts';
@@ -75,7 +76,7 @@ async function findGrants(
     return collect(roleAssignments.listForSubscription({ filter: `principalId eq '${principalId}'` }));
   });
   if (!read.ok && read.failure.status !== 404)
-    throw new Error(`the role assignments of ${name} cannot be listed: ${read.failure.status} ${read.failure.code}`);
+    throw unanswered(`the role assignments of ${name} cannot be listed`, read.failure);
   return (read.ok ? read.value : [])
     .filter(({ description }) => description === ownerDescription(plan.name))
     .map((grant) => ({
@@ -117,5 +118,5 @@ export async function listGroup(connection: Connection, plan: AnyPlan): Promise<
   });
   if (read.ok) return read.value;
   if (read.failure.code === 'ResourceGroupNotFound') return [];
-  throw new Error(`resource group ${resourceGroup} cannot be listed: ${read.failure.status} ${read.failure.code}`);
+  throw unanswered(`resource group ${resourceGroup} cannot be listed`, read.failure);
 }

@@ -1,5 +1,6 @@
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import type { Connection } from '../clients/clients.ts';
+import { unanswered } from '../clients/unanswered.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import { changeTags } from '../resource/join.ts';
 import type { TagChange, TagProgress } from '../types.ts';
@@ -34,8 +35,7 @@ export async function applyTags(
     ] as const) {
       if (Object.keys(tags).length === 0) continue;
       const written = await changeTags(clients, target, operation, tags);
-      if (!written.ok && written.failure.status !== 404)
-        throw new Error(`${id} cannot be tagged: ${written.failure.status} ${written.failure.code}`);
+      if (!written.ok && written.failure.status !== 404) throw unanswered(`${id} cannot be tagged`, written.failure);
     }
   }
   return { changed: Math.min(due.length, most), left: Math.max(0, due.length - most) };

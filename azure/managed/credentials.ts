@@ -3,6 +3,7 @@ import { CapstanFailure } from '#domain/errors/error.ts';
 import { Secret } from '#domain/secret.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
+import { unanswered } from '../clients/unanswered.ts';
 import { terminalError } from '../errors/terminal.ts';
 
 /**
@@ -36,5 +37,5 @@ export async function groupExists(connection: Connection, subscriptionId: string
   const read = await call(() => resourceGroups.get(name));
   if (read.ok) return true;
   if (read.failure.status === 404) return false;
-  throw new Error(`the resource group ${name} cannot be read: ${read.failure.status} ${read.failure.code}`);
+  throw unanswered(`the resource group ${name} cannot be read`, read.failure);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
 import { call } from '../clients/capture.ts';
 import type { Connection } from '../clients/clients.ts';
+import { unanswered } from '../clients/unanswered.ts';
 import { parseArmId } from '../resource/arm-id.ts';
 import type { KindDefinition } from '../resource/kind.ts';
 import { isOurs } from '../resource/ownership.ts';
@@ -31,7 +32,7 @@ export async function observeKind<Body>(
   if (!read.ok) {
     if (read.failure.status === 404) return { id: resource.id, exists: false, fingerprint: '', tags: {} };
     // Not a registered error: a look that fails is repeated by the caller's own back-off.
-    throw new Error(`${resource.name} of ${plan.name} cannot be read: ${read.failure.status} ${read.failure.code}`);
+    throw unanswered(`${resource.name} of ${plan.name} cannot be read`, read.failure);
   }
   const body = read.value;
   const { tags, etag } = definition.describe(body);
@@ -55,8 +56,7 @@ export async function observeGroup(connection: Connection, plan: ClusterPlan): P
   const read = await call(async () =>
     (await connection.clients(subscriptionId).resources()).resourceGroups.get(resourceGroup),
   );
-  if (!read.ok)
-    throw new Error(`resource group ${resourceGroup} cannot be read: ${read.failure.status} ${read.failure.code}`);
+  if (!read.ok) throw unanswered(`resource group ${resourceGroup} cannot be read`, read.failure);
   const { tags } = read.value;
   const fingerprint = createHash('sha256')
     .update(stableJson(tags ?? {}))

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { BudgetDeferral } from '../../../azure/clients/budget.ts';
 import { cloudOf } from '../../../azure/clients/cloud.ts';
 import { loadBalancerSpec } from '../../../azure/loadBalancer/spec.ts';
 import { lacks } from '../../../azure/observe/lacks.ts';
-import { observeKind } from '../../../azure/observe/observe.ts';
+import { observeGroup, observeKind, observeOthers } from '../../../azure/observe/observe.ts';
 import { virtualNetwork } from '../../../azure/virtualNetwork/client.ts';
 import { samplePlan } from '../../support/sample-plan.ts';
 
@@ -51,5 +52,20 @@ describe('what CAPZ would write into a resource that is there', () => {
     };
     expect(lacks(plan, planned('virtualMachine'), { tags })).toEqual(['the tag kubernetes.io_cluster_demo: owned']);
     expect(lacks(plan, planned('networkInterface'), {})).toEqual([]);
+  });
+});
+
+describe('a look for which there is no room within Azure’s limits', () => {
+  const deferred = () => Promise.reject(new BudgetDeferral(7));
+  const connection = { clients: () => ({ resources: deferred }) } as never;
+  const definition = { ...virtualNetwork, read: deferred as never };
+
+  it('is put off, not failed: at a resource, the group, and the list of what is in it', async () => {
+    for (const look of [
+      () => observeKind(connection, definition, plan, network),
+      () => observeGroup(connection, plan),
+      () => observeOthers(connection, plan),
+    ])
+      await expect(look()).rejects.toMatchObject({ name: 'BudgetDeferral', retryAfter: 7 });
   });
 });
