@@ -106,14 +106,18 @@ export async function ensureManagedAddOn(
   return outcome.status === 'done' ? done({}, addOn.name) : outcome;
 }
 
-/** Azure seconds between two looks at nodes that are not ready yet, and how many looks there are: ten minutes in all. */
-const nodeLook = { seconds: 10, times: 60 } as const;
+/**
+ * Azure seconds between two looks at nodes that are not ready yet, and how many looks there are: ten minutes in all, one
+ * while nobody answers.
+ */
+const nodeLook = { seconds: 10, times: 60, refused: 6 } as const;
 
 /**
  * Waits for the nodes of the pools, which AKS calls made before all of them are ready. A cluster is made without them, too:
  * when they take too long, or the API server cannot be asked, the sentence says so.
  */
 defineActivity('observeNodePools', async (work, input) => {
+  const looks = Number(input.state?.['looks'] ?? 0) + 1;
   const plan = await work.managedPlan();
   const items = await work.store.clusters.items(work.ref.name);
   const pools = items.filter(({ kind, state }) => kind === 'agentPool' && state === 'created');
@@ -126,7 +130,8 @@ defineActivity('observeNodePools', async (work, input) => {
     nodes = await withManagedCluster(work, plan, readManagedNodes);
   } catch (error) {
     const message = error instanceof Error ? error.message.slice(0, 120) : '';
-    return done({}, `${sentence} · the API server was not asked: ${message}`);
+    const told = `${sentence} · the API server was not asked: ${message}`;
+    return looks >= nodeLook.refused ? done({}, told) : wait(nodeLook.seconds, { state: { looks }, sentence: told });
   }
   await work.store.documents.put(nodesDocument(work.ref.uid), JSON.stringify(nodes));
   const ready = nodes.filter((node) => node.ready).length;
@@ -138,7 +143,6 @@ defineActivity('observeNodePools', async (work, input) => {
   const listed = nodes.filter(({ pool }) => pool === undefined || !scaled.has(pool)).length;
   const total = nodes.length - listed + Math.max(fixed, listed);
   if (ready === total) return done({}, sentence);
-  const looks = Number(input.state?.['looks'] ?? 0) + 1;
   const told = `${sentence} · ${ready} of ${total} ready`;
   if (looks >= nodeLook.times) return done({}, told);
   return wait(nodeLook.seconds, {

@@ -141,26 +141,31 @@ function view(world: World, cluster: Resource, wire: JsonObject): JsonObject {
 /** Refuses credentials while the cluster is not there yet, or where local accounts are off. */
 function credentials(admin: boolean): Action {
   return (world, cluster) => {
-    if (at(cluster.body, 'properties', 'currentKubernetesVersion') === undefined || cluster.state === 'Creating')
-      throw aksError(
+    const notFound = () =>
+      aksError(
         404,
         'ControlPlaneNotFound',
         `Could not find the control plane of '${cluster.name}': the cluster is ${cluster.state}.`,
       );
+    if (at(cluster.body, 'properties', 'currentKubernetesVersion') === undefined || cluster.state === 'Creating')
+      throw notFound();
     if (admin && at(cluster.body, 'properties', 'disableLocalAccounts') === true)
       throw aksError(
         400,
         'BadRequest',
         'Getting static credential is not allowed because this cluster is set to disable local accounts.',
       );
-    const value = world.machines.managedClusters?.kubeconfig(cluster.id, admin ? 'clusterAdmin' : 'clusterUser');
-    if (value === undefined)
+    const { managedClusters } = world.machines;
+    if (managedClusters === undefined)
       throw new ArmError(
         501,
         'NotModelledBySimulator',
         `The simulated AKS has no Kubernetes API behind '${cluster.name}': a credential would lead nowhere.`,
         { unmodelled: true },
       );
+    const value = managedClusters.kubeconfig(cluster.id, admin ? 'clusterAdmin' : 'clusterUser');
+    // Its API server is starting: on a busy machine that may last longer than the operation.
+    if (value === undefined) throw notFound();
     return jsonReply(200, {
       kubeconfigs: [{ name: admin ? 'clusterAdmin' : 'clusterUser', value: Buffer.from(value).toString('base64') }],
     });
