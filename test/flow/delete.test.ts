@@ -79,17 +79,6 @@ describe('delete', () => {
     expect(await leftovers('gone-a')).toEqual([]);
   });
 
-  it('of a running provision stops it first', async () => {
-    await stack.post(sampleDocument(small, 'halfway'));
-    const running = await stack.until('halfway', (seen) =>
-      seen.status.steps.some((step) => step.id === 'controlPlane' && step.state === 'running'),
-    );
-    expect(running.status.phase).toBe('Provisioning');
-    expect((await stack.request('DELETE', '/api/clusters/halfway')).status).toBe(202);
-    await stack.until('halfway', (seen) => seen.status.phase === 'Deleted');
-    expect(await leftovers('halfway')).toEqual([]);
-  });
-
   it('can be chosen when an operation is cancelled; keeping what exists, too', async () => {
     await stack.post(sampleDocument(small, 'cancelled'));
     const { status } = await stack.until('cancelled', (seen) =>

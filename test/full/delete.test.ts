@@ -7,7 +7,7 @@ import { type Stack, startStack, story } from '../support/stack.ts';
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ settings: { CAPSTAN_SWEEP_GRACE_SECONDS: '1' } });
 });
 afterAll(async () => {
   await stack.stop();
@@ -23,6 +23,17 @@ const leftovers = async (name: string) =>
     .map((resource) => resource.id);
 
 describe('delete', () => {
+  it('of a running provision stops it first', async () => {
+    await stack.post(sampleDocument(small, 'halfway'));
+    const running = await stack.until('halfway', (seen) =>
+      seen.status.steps.some((step) => step.id === 'controlPlane' && step.state === 'running'),
+    );
+    expect(running.status.phase).toBe('Provisioning');
+    expect((await stack.request('DELETE', '/api/clusters/halfway')).status).toBe(202);
+    await stack.until('halfway', (seen) => seen.status.phase === 'Deleted');
+    expect(await leftovers('halfway')).toEqual([]);
+  });
+
   it('takes the copy out of an account of the user, and leaves everything else of theirs', async () => {
     const storage = { account: 'corpimages0001', resourceGroup: 'storage', container: 'images' };
     const theirs = async () => ({
