@@ -5,7 +5,7 @@ const flows = { globalSetup: ['test/support/build.ts'], hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    // Vitest leaves one core idle by default; the suites are made for two.
+    // Vitest leaves one core idle by default; the suites are made for two. `npm test` takes three: much of it waits.
     maxWorkers: 2,
     projects: [
       {
