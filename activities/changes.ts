@@ -1,3 +1,5 @@
+import { formerTags } from '#domain/decide.ts';
+import type { AnyDocument } from '#domain/managed/types.ts';
 import type { Change } from '#domain/spec/diff.ts';
 import { diffDocuments } from '#domain/spec/diff.ts';
 import { withDefaults } from '#domain/spec/defaults.ts';
@@ -34,4 +36,12 @@ export async function rolloutAfter(work: Work): Promise<string | undefined> {
   const moved =
     kind === 'update' && (await changesOf(work)).changes.some(({ path }) => path === 'spec.controlPlane.zones');
   return kind === 'renew' || moved ? recordedAt.replace(/\.\d+Z$/, 'Z') : undefined;
+}
+
+/**
+ * Names of tags that are taken away: those of the document that was last brought about, and those that operations wrote
+ * which did not come to their end.
+ */
+export function goneTags({ head }: Work, before: AnyDocument | undefined, after: AnyDocument): readonly string[] {
+  return formerTags({ ...head, tags: before?.metadata.tags ?? {} }, after.metadata.tags);
 }

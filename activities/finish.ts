@@ -26,8 +26,9 @@ defineActivity(
           : `The ${kind} of cluster ${name} failed: ${failure.message}`,
       ...(failure === undefined ? {} : { error: failure }),
     });
-    const ended = (head: ClusterHead): ClusterHead => ({
+    const ended = ({ formerTags, ...head }: ClusterHead): ClusterHead => ({
       ...head,
+      ...(failure === undefined || formerTags === undefined ? {} : { formerTags }),
       phase,
       observedGeneration: failure === undefined ? work.ref.generation : head.observedGeneration,
       ...(failure === undefined && kind !== 'delete' ? { readySha: head.documentSha } : {}),

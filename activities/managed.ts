@@ -9,6 +9,7 @@ import { diffDocuments } from '#domain/spec/diff.ts';
 import type { AddOnSpec } from '#domain/spec/types.ts';
 import type { KubernetesClient } from '#kubernetes/client/client.ts';
 import type { ActivityInput } from './contract.ts';
+import { goneTags } from './changes.ts';
 import { defineActivity } from './define.ts';
 import { recordEvent } from './progress.ts';
 import { savePlan } from './record.ts';
@@ -32,7 +33,7 @@ export async function managedPreflight(work: Work, input: ActivityInput): Promis
   if (unread !== undefined) return failed(unread);
   if (facts === undefined) throw new Error('a survey without facts has a failed check');
   const before = await readyDocument(work);
-  const plan = planManagedCluster(document, facts, work.ref.uid, before);
+  const plan = planManagedCluster(document, facts, work.ref.uid, goneTags(work, before, document));
   const checked = await azure.preflightManaged(plan, facts);
   if (checked.status !== 'done') return checked;
   const report = checked.value;

@@ -7,7 +7,7 @@ import { updateCost, updateStages } from '#domain/plan/update.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
 import { factsDocument } from '#domain/record.ts';
 import { updateSteps } from '#domain/steps.ts';
-import { type Changes, changesOf } from './changes.ts';
+import { type Changes, changesOf, goneTags } from './changes.ts';
 import type { ActivityInput } from './contract.ts';
 import { defineActivity } from './define.ts';
 import { observeNodes, withCluster } from './kubernetes.ts';
@@ -74,7 +74,7 @@ async function planChange(work: Work): Promise<Outcome<PlannedChange>> {
     if (read.status !== 'done') return read;
     facts = updatedFacts(stored, read.value.facts, { newImage });
   }
-  const plan = planCluster(after, facts, work.ref.uid);
+  const plan = planCluster(after, facts, work.ref.uid, goneTags(work, before, after));
   if (changed.changes.some(makesMachines)) {
     const checked = await azure.preflight(plan, facts);
     if (checked.status !== 'done') return checked;
@@ -139,7 +139,7 @@ const tagsPerCall = 20;
 
 defineActivity('applyTags', async (work, input) => {
   const { before, after } = await changesOf(work);
-  const remove = Object.keys(before.metadata.tags).filter((key) => !(key in after.metadata.tags));
+  const remove = goneTags(work, before, after);
   const azure = await work.azure();
   const written = Number(input.state?.['written'] ?? 0);
   const { changed, left } = await azure.applyTags(await work.plan(), { set: after.metadata.tags, remove }, tagsPerCall);
@@ -156,7 +156,7 @@ defineActivity('applyTags', async (work, input) => {
 defineActivity('applySettings', async (work) => {
   const { applySettings } = await import('#kubernetes/scale/settings.ts');
   const { before, after } = await changesOf(work);
-  const gone = Object.keys(before.metadata.tags).filter((key) => !(key in after.metadata.tags));
+  const gone = goneTags(work, before, after);
   const plan = await planAsBuilt(work);
   return withCluster(work, ({ client, observed }) => applySettings(client, plan, observed, gone));
 });

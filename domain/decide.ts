@@ -201,7 +201,22 @@ function firstHead({ document, documentSha, requestId, now, newUid }: Applicatio
 
 function nextHead(head: ClusterHead, application: Application, kind: OperationKind, generation: number): ClusterHead {
   const { document, documentSha, requestId, now } = application;
-  return { ...withOperation(head, kind, requestId, now), generation, tags: document.metadata.tags, documentSha };
+  const { tags } = document.metadata;
+  const former = formerTags(head, tags);
+  const { formerTags: _before, ...next } = withOperation(head, kind, requestId, now);
+  return { ...next, generation, tags, ...(former.length === 0 ? {} : { formerTags: former }), documentSha };
+}
+
+/**
+ * Names of tags that the cluster's resources may carry from documents before, and that are not wanted any more.
+ *
+ * @param tags what the document that is brought about has
+ */
+export function formerTags(
+  head: Pick<ClusterHead, 'tags' | 'formerTags'>,
+  tags: Readonly<Record<string, string>>,
+): readonly string[] {
+  return [...new Set([...(head.formerTags ?? []), ...Object.keys(head.tags)])].filter((name) => !(name in tags));
 }
 
 function withOperation(head: ClusterHead, kind: OperationKind, requestId: string, now: string): ClusterHead {

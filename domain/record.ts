@@ -49,6 +49,11 @@ export interface ClusterHead {
   readonly observedGeneration: number;
   readonly phase: Phase;
   readonly tags: Readonly<Record<string, string>>;
+  /**
+   * Names of tags that documents accepted since it was last Ready had and the recorded one has not: an operation that
+   * did not come to its end may have written them. Absent: none.
+   */
+  readonly formerTags?: readonly string[];
   readonly location: string;
   /** SHA-256 of the document (blob). */
   readonly documentSha: string;

@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts';
+import { formerTags } from '#domain/decide.ts';
 import { planManagedCluster } from '#domain/managed/plan.ts';
 import { managedStepSeconds } from '#domain/managed/shape.ts';
 import type { AnyDocument, ManagedDocument } from '#domain/managed/types.ts';
@@ -22,12 +23,8 @@ export async function planManaged(config: Config, store: Store, document: Manage
   if (facts === undefined) return unplanned(name, checks, steps);
   const before = await readyDocument(store, head);
   // No name of an AKS cluster depends on the identity of its life.
-  const plan = planManagedCluster(
-    document,
-    facts,
-    head?.uid ?? '',
-    before?.kind === 'ManagedCluster' ? before : undefined,
-  );
+  const gone = head === undefined || head.phase === 'Deleted' ? [] : formerTags(head, document.metadata.tags);
+  const plan = planManagedCluster(document, facts, head?.uid ?? '', gone);
   const checked = await client.preflightManaged(plan, facts);
   if (checked.status !== 'done') throw obstacle(checked);
   const report = checked.value;

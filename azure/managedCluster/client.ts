@@ -13,6 +13,7 @@ export const managedCluster: KindDefinition<ManagedCluster, ManagedPlan> = {
   family: 'containerService',
   pollSeconds: aksPollSeconds,
   readAgain: true,
+  removesTags: true,
   desired: managedClusterSpec,
   differs: managedClusterDiffers,
   describe: ({ id, tags, provisioningState }) => ({ id, tags, provisioningState }),

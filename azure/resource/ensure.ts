@@ -8,7 +8,7 @@ import type { EnsureDone, EnsureFailed, EnsureOutcome, EnsureRequest, EnsureWait
 import { type ArmId, parseArmId } from './arm-id.ts';
 import type { AnyPlan } from '#domain/managed/types.ts';
 import { isCapstanError, type KindDefinition, type SpecInput } from './kind.ts';
-import { joinShared } from './join.ts';
+import { changeTags, joinShared } from './join.ts';
 import { startOrPoll } from './operation.ts';
 import { isOurs, usersOf } from './ownership.ts';
 import { decodePoller, encodePoller, type PollerState } from './poller.ts';
@@ -98,6 +98,8 @@ async function readAndWrite<Body, Plan extends AnyPlan>(work: Work<Body, Plan>):
     }
     // Its last user may have begun to delete it: it counts only when it is still there with our tag.
     if (joined !== undefined) return wait(1, { ...work.state, attempt: 0 }, `Joining the users of the ${title(work)}`);
+    const untagged = await removeTags(work, described.tags ?? {});
+    if (untagged !== undefined) return untagged;
   }
   const parameters = definition.desired(await withCustomData(work, existing), existing);
   if (isCapstanError(parameters)) return failed(parameters);
@@ -114,6 +116,27 @@ async function readAndWrite<Body, Plan extends AnyPlan>(work: Work<Body, Plan>):
     );
   }
   return write(work, parameters, existing);
+}
+
+/**
+ * Takes away what an operation wrote that did not come to its end, once: where a policy brings a tag back, it stays.
+ * Undefined when there is nothing to take away.
+ */
+async function removeTags<Body, Plan extends AnyPlan>(
+  work: Work<Body, Plan>,
+  tags: Readonly<Record<string, string>>,
+): Promise<EnsureOutcome | undefined> {
+  const { definition, clients, id, input, state } = work;
+  if (definition.ownership !== 'cluster' || definition.removesTags === true || state.untagged === true)
+    return undefined;
+  const old = (input.plan.removedTags ?? []).flatMap((name) => {
+    const value = tags[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  if (old.length === 0) return undefined;
+  const removed = await changeTags(clients, id, 'Delete', Object.fromEntries(old));
+  if (!removed.ok) return judge(work, removed.failure, {});
+  return wait(1, { ...state, attempt: 0, untagged: true }, `Taking tags off the ${title(work)}`);
 }
 
 function hasFailed<Body, Plan extends AnyPlan>({ definition, input }: Work<Body, Plan>, existing: Body): boolean {

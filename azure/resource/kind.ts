@@ -61,6 +61,8 @@ export interface KindDefinition<Body, Plan extends AnyPlan = ClusterPlan> {
   readonly pollSeconds?: number;
   /** One write may not be enough (an upgrade and then a new size): the resource is read again after it. */
   readonly readAgain?: true;
+  /** `desired` takes away what the plan's `removedTags` name, because a write of tags alone takes as long as the whole. */
+  readonly removesTags?: true;
   /** Full id of the resource; the plan's id unless the plan leaves a part open. */
   readonly identify?: (input: SpecInput<Plan>) => string | CapstanError;
   /** Checks what belongs to the user; undefined when it fits. */

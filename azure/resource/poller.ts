@@ -10,6 +10,8 @@ export interface PollerState {
   readonly verb?: 'created' | 'updated' | 'deleted';
   /** Writes that were accepted. */
   readonly writes?: number;
+  /** Tags that the document no longer has were taken away. */
+  readonly untagged?: true;
   /** Serialised state of the SDK's poller. */
   readonly operation?: string;
 }

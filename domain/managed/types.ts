@@ -44,8 +44,6 @@ export interface PlannedManagedCluster {
     readonly dnsServiceIp: string;
   };
   readonly pools: readonly PlannedNodePool[];
-  /** Tags of the user's that the document no longer has. */
-  readonly removedTags: readonly string[];
 }
 
 /** Everything that is decided before an AKS cluster is created or changed: pure, without a secret, stored by its hash. */

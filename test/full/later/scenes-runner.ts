@@ -2,7 +2,8 @@ import { goVirtual } from '../../support/virtual.ts';
 
 /** Plays the scenes, in a process of their own, and says of each how it went. `--only TEXT` takes those with the text. */
 const virtual = await goVirtual();
-const { playScene, playStory, scenes, stories } = await import('./scenes.ts');
+const { playScene, playStory } = await import('./scenes/play.ts');
+const { scenes, stories } = await import('./scenes/all.ts');
 const index = process.argv.indexOf('--only');
 const only = index === -1 ? '' : (process.argv[index + 1] ?? '');
 const all = [

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { scenes, stories } from './scenes.ts';
+import { scenes, stories } from './scenes/all.ts';
 
 /** Each change is played in one process on virtual time, the app dead for a quarter of an hour in the middle of it. */
 const results = new Map<string, string | undefined>();

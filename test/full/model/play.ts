@@ -1,3 +1,4 @@
+import { CapstanFailure } from '#domain/errors/error.ts';
 import { errorEntry, errorRegistry } from '#domain/errors/registry.ts';
 import type { AnyDocument } from '#domain/managed/types.ts';
 import type { ClusterHead, Phase, RequestRecord } from '#domain/record.ts';
@@ -305,7 +306,8 @@ class Player {
 
   /** Ready: document, cluster and Azure say the same, at once when nobody else changed anything. */
   async #agree(): Promise<void> {
-    const differences = async (edited: boolean) => this.#subject.differences(this.#world, this.#document, edited);
+    const differences = async (edited: boolean) =>
+      this.#whenItMay(async () => this.#subject.differences(this.#world, this.#document, edited));
     let found = await differences(false);
     // A drained machine's controllers start somewhere else, in their own time.
     for (let waited = 0; found.length > 0 && found.every(isStarting) && waited < 600; waited += 60) {
@@ -337,10 +339,9 @@ class Player {
   async #unchanged(): Promise<void> {
     const { config, store } = this.#world.dependencies;
     const document = this.#document;
-    const { ok, update, create, change, resources, checks } =
-      document.kind === 'Cluster'
-        ? await planDocument(config, store, document)
-        : await planManaged(config, store, document);
+    const { ok, update, create, change, resources, checks } = await this.#whenItMay(async () =>
+      document.kind === 'Cluster' ? planDocument(config, store, document) : planManaged(config, store, document),
+    );
     const changes = update?.changes.map(({ path }) => path) ?? ['there is no comparison'];
     const touched = resources
       .filter(({ action }) => action !== '=')
@@ -353,6 +354,23 @@ class Player {
     ) {
       const refused = checks.filter((check) => !check.ok).map(({ id }) => id);
       throw new Error(`a plan of the same document says: ${[...changes, ...touched, ...refused].join('; ')}`);
+    }
+  }
+
+  /**
+   * Many looks at the same moment use up what Azure's limits leave for looks, and a repair may have begun meanwhile:
+   * people who are told so come back.
+   */
+  async #whenItMay<Value>(ask: () => Promise<Value>): Promise<Value> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        const code = error instanceof CapstanFailure ? error.error.code : undefined;
+        if (attempt === 10 || (code !== 'CAP-9007' && code !== 'CAP-1009')) throw error;
+        await this.#until(60);
+        await this.#rest();
+      }
     }
   }
 

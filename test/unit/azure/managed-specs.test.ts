@@ -5,7 +5,7 @@ import { agentPoolSpec } from '../../../azure/agentPool/spec.ts';
 import { cloudOf } from '../../../azure/clients/cloud.ts';
 import { managedNetworkSpec } from '../../../azure/managedCluster/network.ts';
 import { managedClusterDiffers, managedClusterSpec } from '../../../azure/managedCluster/spec.ts';
-import { managedPlan, managedSample } from '../../support/managed-sample.ts';
+import { managedPlan } from '../../support/managed-sample.ts';
 
 const input = (plan: ManagedPlan, key = 'managedCluster') => ({
   plan,
@@ -277,8 +277,7 @@ describe('a running AKS cluster', () => {
       addonProfiles: { azureKeyvaultSecretsProvider: { enabled: true } },
     };
     expect(managedClusterSpec(input(managedPlan()), ahead)).toBeUndefined();
-    const before = managedSample({}, 'aks', { gone: 'y' });
-    const written = managedClusterSpec(input(managedPlan({}, {}, before)), ahead);
+    const written = managedClusterSpec(input(managedPlan({}, {}, ['gone'])), ahead);
     expect(written?.tags).toEqual({ ...existing.tags, policy: 'x' });
     expect(written?.kubernetesVersion).toBe('1.34.2');
   });

@@ -33,6 +33,25 @@ function head(patch: Partial<ClusterHead> & { state?: ClusterHead['operation']['
 }
 
 describe('what an apply comes to', () => {
+  it('remembers the tags of every document since the cluster was last Ready, but not those that are wanted', () => {
+    const tagged = (...names: string[]) => ({
+      ...document,
+      metadata: { ...document.metadata, tags: Object.fromEntries(names.map((name) => [name, 'x'])) },
+    });
+    const after = (before: ClusterHead, ...names: string[]): ClusterHead => {
+      const decision = decideApply(application(`r${before.operations + 1}`, tagged(...names)), before, document);
+      if (decision.kind !== 'write') throw new Error(decision.kind);
+      return { ...decision.head, phase: 'Failed', operation: { ...decision.head.operation, state: 'finished' } };
+    };
+    const first = after(head({ phase: 'Failed', tags: { a: '1' } }), 'b');
+    expect(first.formerTags).toEqual(['a']);
+    const second = after(first, 'c');
+    expect(second.formerTags).toEqual(['a', 'b']);
+    const third = after(second, 'a', 'c');
+    expect(third.formerTags).toEqual(['b']);
+    expect(after(third, 'a', 'b', 'c')).not.toHaveProperty('formerTags');
+  });
+
   it('starts a new cluster', () => {
     const decision = decideApply(application('r'), undefined, undefined);
     expect(decision).toMatchObject({

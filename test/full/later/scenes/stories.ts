@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import type { AnyDocument } from '#domain/managed/types.ts';
+import type { VirtualWorld } from '../../../support/virtual.ts';
+import { arm, nodes, ownResources } from './stage.ts';
+
+/** What a story plays with. */
+export interface Stage {
+  readonly world: VirtualWorld;
+  readonly document: (patch?: object) => AnyDocument;
+  /** Applies, and lets it come to its end. @returns the phase, and the code of a failure */
+  readonly apply: (document: AnyDocument) => Promise<readonly [string, string | undefined]>;
+  /** Applies, and stops when the step runs and the condition holds. */
+  readonly stopIn: (document: AnyDocument, step: string, holds?: () => Promise<boolean>) => Promise<void>;
+}
+
+/** A life that is not one change. */
+export interface Story {
+  readonly name: string;
+  readonly play: (stage: Stage) => Promise<void>;
+}
+
+export const stories: readonly Story[] = [
+  {
+    name: 'a first machine that has not answered is made anew for another document',
+    async play({ world, document, apply, stopIn }) {
+      const machine = async () => (await arm(world, 'Microsoft.Compute/virtualMachines')).value;
+      await stopIn(document(), 'controlPlane', async () => (await machine()).length === 1);
+      const larger = document({ controlPlane: { replicas: 1, vmSize: 'Standard_D4s_v5' } });
+      assert.deepEqual(await apply(larger), ['Ready', undefined]);
+      const sizes = (await machine()).map((one: any) => [
+        one.name.includes('control-plane'),
+        one.properties.hardwareProfile.vmSize,
+      ]);
+      assert.deepEqual(new Map(sizes).get(true), 'Standard_D4s_v5');
+    },
+  },
+  {
+    name: 'a first machine that holds the state is not changed by another document; when Ready it is a rollout',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'agent');
+      const larger = document({ controlPlane: { replicas: 1, vmSize: 'Standard_D4s_v5' } });
+      assert.deepEqual(await apply(larger), ['Failed', 'CAP-4204']);
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      const before = await nodes(world);
+      assert.deepEqual(await apply(larger), ['Ready', undefined]);
+      const left = (await nodes(world)).filter((name) => before.includes(name));
+      assert.deepEqual(
+        left.map((name) => name.includes('control-plane')),
+        [false],
+      );
+    },
+  },
+  {
+    name: 'tags of a provision that did not come to its end, and that the next document has not, are on nothing',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'controlPlane');
+      assert.deepEqual(await apply(withTags(document(), { owner: 'team-a' })), ['Ready', undefined]);
+      await everythingHas(world, { owner: 'team-a' });
+    },
+  },
+  {
+    name: 'tags of a change that did not come to its end are gone when it is taken back',
+    async play({ world, document, apply, stopIn }) {
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      const larger = document({ controlPlane: { replicas: 1, vmSize: 'Standard_D4s_v5' } });
+      await stopIn(withTags(larger, { department: 'x', owner: 'team-a' }), 'controlPlaneScale');
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      await everythingHas(world, { department: 'finance' });
+    },
+  },
+];
+
+function withTags(document: AnyDocument, tags: Readonly<Record<string, string>>): AnyDocument {
+  return { ...document, metadata: { ...document.metadata, tags: { ...tags } } };
+}
+
+/** Everything of the cluster alone carries these tags of the user, and of the names that the stories use no other. */
+async function everythingHas(world: VirtualWorld, tags: Readonly<Record<string, string>>): Promise<void> {
+  const ours = await ownResources(world);
+  assert.ok(ours.length > 8, `${ours.length} resources`);
+  for (const { id, tags: found = {} } of ours) {
+    const shown = Object.fromEntries(Object.entries(found).filter(([name]) => ['department', 'owner'].includes(name)));
+    assert.deepEqual([id, shown], [id, tags]);
+  }
+}
