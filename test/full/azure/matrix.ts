@@ -191,13 +191,23 @@ export function createdTwice(requests: readonly RequestLogEntry[]): string | und
   for (const { service, method, path, status } of requests) {
     const key = path.toLowerCase();
     if (service !== 'arm' || status >= 300) continue;
-    // What stands in it goes with it.
-    if (method === 'DELETE') for (const id of made) if (`${id}/`.startsWith(`${key}/`)) made.delete(id);
+    // What stands in it goes with it, and with a machine its network interface (deleteOption).
+    if (method === 'DELETE')
+      for (const id of made) if (`${id}/`.startsWith(`${key}/`) || id === interfaceOf(key)) made.delete(id);
     if (method !== 'PUT' || status !== 201) continue;
     if (made.has(key)) return path;
     made.add(key);
   }
   return undefined;
+}
+
+function interfaceOf(machine: string): string | undefined {
+  const name = /\/microsoft\.compute\/virtualmachines\/([^/]+)$/.exec(machine)?.[1];
+  if (name === undefined) return undefined;
+  return machine.replace(
+    /microsoft\.compute\/virtualmachines\/[^/]+$/,
+    `microsoft.network/networkinterfaces/${name}-nic`,
+  );
 }
 
 /** Deletes the cluster; empty when nothing of it is left. */
