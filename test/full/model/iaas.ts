@@ -108,7 +108,10 @@ const fields: readonly ((document: Raw, pool: Record<string, unknown>, value: nu
     spec['reconcile'] = pick(['report', 'repair'], value);
   },
   ({ spec }, _pool, value) => {
-    spec['controlPlane'] = { replicas: 1, vmSize: pick(['Standard_D2s_v5', 'Standard_D4s_v5'], value) };
+    spec['controlPlane'] = {
+      replicas: pick([1, 3, 1], value),
+      vmSize: pick(['Standard_D2s_v5', 'Standard_D4s_v5'], value),
+    };
   },
 ];
 
