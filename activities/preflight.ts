@@ -65,7 +65,8 @@ defineActivity('runPreflight', async (work, input) => {
   await savePlan(work, plan);
   for (const notice of spreadNotices(plan))
     await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
-  return done(shapeOf(plan), [report.sentence, ...spreadNotices(plan)].join(' · '));
+  const shape = work.head.generation > 1 ? { ...shapeOf(plan), continued: true as const } : shapeOf(plan);
+  return done(shape, [report.sentence, ...spreadNotices(plan)].join(' · '));
 });
 
 /** Name of the blob that holds what was read of Azure while its checks wait. */

@@ -49,6 +49,29 @@ export const provisionSteps: readonly StepDefinition[] = [
   { id: 'finish', title: 'Finish', needs: ['controlPlaneScale', 'workerPools', 'addOns'], boundSeconds: 600 },
 ];
 
+const continued: Readonly<Partial<Record<StepId, readonly StepDefinition[]>>> = {
+  controlPlaneScale: [
+    { id: 'clusterSettings', title: 'Cluster settings', needs: ['pivot'], boundSeconds: 900 },
+    { id: 'tags', title: 'Azure tags', needs: ['clusterSettings'], boundSeconds: 1800 },
+  ],
+  finish: [
+    { id: 'removals', title: 'Removals', needs: ['controlPlaneScale', 'workerPools', 'addOns'], boundSeconds: 7200 },
+  ],
+};
+
+/**
+ * A provision that is continued with another document: what was handed over already follows the former one, so the steps
+ * of a change come in between.
+ */
+const continuedSteps: readonly StepDefinition[] = provisionSteps.flatMap((step) => [
+  ...(continued[step.id] ?? []),
+  step.id === 'finish'
+    ? { ...step, needs: ['removals'] as const }
+    : step.needs.includes('pivot')
+      ? { ...step, needs: ['tags'] as const }
+      : step,
+]);
+
 /**
  * The order of a change of a running cluster: the control plane before the pools, what is new before what goes. Only the
  * steps that a change needs run; the others are skipped. The machines themselves are replaced by the cluster's own
@@ -108,11 +131,15 @@ export function managedSteps(kind: OperationKind): readonly StepDefinition[] {
   );
 }
 
-/** The steps of an operation. */
-export function stepsOf(kind: OperationKind): readonly StepDefinition[] {
+/**
+ * The steps of an operation.
+ *
+ * @param generation of the cluster's document: beyond the first, a provision continues with another document
+ */
+export function stepsOf(kind: OperationKind, generation = 1): readonly StepDefinition[] {
   switch (kind) {
     case 'provision':
-      return provisionSteps;
+      return generation > 1 ? continuedSteps : provisionSteps;
     case 'delete':
       return deletionSteps;
     case 'update':

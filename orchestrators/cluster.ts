@@ -30,10 +30,17 @@ function* planAndBuild(context: OrchestrationContext, ref: ClusterRef): Steps<Ou
   return yield* runStages(context, ref, preflight.value, stagesOf(preflight.value));
 }
 
+/** What was handed over by a run before follows the document of that run; with another one it is changed first. */
+const continuedStages: readonly (readonly StepId[])[] = stages.flatMap((stage) => {
+  if (stage.includes('pivot')) return [stage, ['clusterSettings'], ['tags']] as const;
+  return stage.includes('finish') ? ([['removals'], stage] as const) : [stage];
+});
+
 /** An account that lets in only the cluster's network comes after the network. */
 function stagesOf(shape: RunShape): readonly (readonly StepId[])[] {
-  if (shape.imageAfterNetwork !== true) return stages;
-  return [['network', 'identity', 'keys'], ['image'], ...stages.slice(1)];
+  const wanted = shape.continued === true ? continuedStages : stages;
+  if (shape.imageAfterNetwork !== true) return wanted;
+  return [['network', 'identity', 'keys'], ['image'], ...wanted.slice(1)];
 }
 
 /** Builds a cluster: the parent of the whole order of operations. Applying again continues: every step is safe to repeat. */

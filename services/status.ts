@@ -60,7 +60,7 @@ export function statusDocument(
         : { queue: head.queue.map(({ requestId, queuedAt }) => ({ requestId, queuedAt })) }),
       operation: operationView(head, plan === undefined ? undefined : criticalPathSeconds(plan), timeScale),
       ...(head.operation.error === undefined ? {} : { error: explained(head.operation.error) }),
-      steps: stepsOf(head.operation.kind).map((step) =>
+      steps: stepsOf(head.operation.kind, head.generation).map((step) =>
         stepView(
           step,
           rows.steps.find((record) => record.id === step.id && isCurrent(record, head)),

@@ -32,6 +32,7 @@ export const key = (name: string) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zm9
 
 const versions: Readonly<Record<string, string>> = {
   Node: 'v1',
+  AzureCluster: 'infrastructure.cluster.x-k8s.io/v1beta1',
   KubeadmControlPlane: 'controlplane.cluster.x-k8s.io/v1beta2',
   KubeadmConfigTemplate: 'bootstrap.cluster.x-k8s.io/v1beta2',
 };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { AnyDocument } from '#domain/managed/types.ts';
 import type { VirtualWorld } from '../../../support/virtual.ts';
-import { arm, nodes, ownResources } from './stage.ts';
+import { cluster } from '../../azure/matrix.ts';
+import { arm, nodes, objects, ownResources } from './stage.ts';
 
 /** What a story plays with. */
 export interface Stage {
@@ -56,6 +57,32 @@ export const stories: readonly Story[] = [
       await stopIn(document(), 'controlPlane');
       assert.deepEqual(await apply(withTags(document(), { owner: 'team-a' })), ['Ready', undefined]);
       await everythingHas(world, { owner: 'team-a' });
+    },
+  },
+  {
+    name: 'tags of a provision that was stopped after the hand-over are on nothing either',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'workerPools');
+      assert.deepEqual(await apply(withTags(document(), { owner: 'team-a' })), ['Ready', undefined]);
+      await everythingHas(world, { owner: 'team-a' });
+    },
+  },
+  {
+    name: 'a provision that is continued with other pools and other callers after the hand-over has what the new document says',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'workerPools', async () => (await objects(world, 'MachineDeployment')).length === 1);
+      const other = document({
+        workerPools: [{ name: 'other', replicas: 1, zones: ['2'], vmSize: 'Standard_D2s_v5' }],
+        network: { api: { allowedCidrs: ['203.0.113.0/24'] } },
+      });
+      assert.deepEqual(await apply(other), ['Ready', undefined]);
+      const workers = (await nodes(world)).filter((name) => !name.includes('-control-plane-'));
+      assert.deepEqual(
+        workers.map((name) => name.startsWith(`${cluster}-other-2-`)),
+        [true],
+      );
+      const [azureCluster] = await objects(world, 'AzureCluster');
+      assert.ok(JSON.stringify(azureCluster?.['spec'].networkSpec.subnets).includes('203.0.113.0/24'));
     },
   },
   {
