@@ -165,11 +165,21 @@ async function comparison(world: VirtualWorld, { metadata, spec }: ManagedDocume
   return told;
 }
 
+async function busyPools(world: VirtualWorld): Promise<readonly string[]> {
+  const pools = (await read<{ value: Pool[] }>(world, `${base}/agentPools`))?.value ?? [];
+  return pools
+    .filter(({ properties }) => properties.provisioningState !== 'Succeeded')
+    .map(({ name, properties }) => `pool ${name} is ${properties.provisioningState}`);
+}
+
 async function differences(
   world: VirtualWorld,
   document: ManagedDocument,
   edited: boolean,
 ): Promise<readonly string[]> {
+  // What others asked for a moment ago is not there yet, and not gone yet.
+  const busy = await busyPools(world);
+  if (busy.length > 0) return busy;
   const own = await comparison(world, document);
   const { findings } = await checkCluster(world.dependencies, cluster);
   if (!edited) return [...own, ...findings.map(({ sentence }) => `check: ${sentence}`)];
