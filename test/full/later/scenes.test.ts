@@ -24,7 +24,7 @@ describe('a running cluster whose app dies in the middle of a change', () => {
   });
 });
 
-describe('a provision that was stopped and is applied again', () => {
+describe('a life that does not go straight', () => {
   it.each(stories.map(({ name }) => name))('%s', (name) => {
     expect(results.has(name)).toBe(true);
     expect(results.get(name)).toBeUndefined();

@@ -29,13 +29,14 @@ interface Report {
   readonly failure?: string;
 }
 
-/** Plays every n-th life in this process and reports line by line. */
+/** Plays its share of every kind of life in this process and reports line by line. */
 async function work(part: number, of: number): Promise<void> {
   const virtual = await goVirtual();
   const { play } = await import('./play.ts');
   const { subjects } = await import('./subjects.ts');
   const wanted = subjects.filter(({ name }) => name === (flag('subject') ?? name));
-  for (let index = part; index < runs; index += of) {
+  for (let index = 0; index < runs; index++) {
+    if (Math.floor(index / wanted.length) % of !== part) continue;
     const seed = first + index;
     const subject = wanted[seed % wanted.length];
     if (subject === undefined) throw new Error('there is no such subject');
@@ -87,6 +88,7 @@ async function lead(workers: number): Promise<void> {
     createInterface({ input: child.stdout }).on('line', (text) => {
       const report = JSON.parse(text) as Report;
       reports.push(report);
+      if (reports.length % 100 === 0) console.log(`${reports.length} of ${runs} lives played`);
       if (report.failure === undefined) return;
       console.log(`WRONG life ${report.seed} of a ${report.subject} cluster: ${report.failure}`);
       const subject = flag('subject') === undefined ? '' : ` --subject ${flag('subject')}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AnyDocument } from '#domain/managed/types.ts';
 import type { VirtualWorld } from '../../../support/virtual.ts';
-import { cluster } from '../../azure/matrix.ts';
+import { cluster, group, subscription } from '../../azure/matrix.ts';
 import { arm, nodes, objects, ownResources } from './stage.ts';
 
 /** What a story plays with. */
@@ -95,7 +95,45 @@ export const stories: readonly Story[] = [
       await everythingHas(world, { department: 'finance' });
     },
   },
+  {
+    name: 'what the controllers make while a deletion looks around is found by its next look',
+    async play({ world, document, apply }) {
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      await holdNetwork(world, { [`sigs.k8s.io_cluster-api-provider-azure_cluster_${cluster}`]: 'owned' });
+    },
+  },
+  {
+    name: 'a deletion that somebody else holds up says what holds it, and comes to its end when that is gone',
+    async play({ world, document, apply }) {
+      assert.deepEqual(await apply(document()), ['Ready', undefined]);
+      const id = await holdNetwork(world, {});
+      await world.delete(cluster);
+      const { phase, head } = await world.settled(cluster);
+      assert.deepEqual([phase, head.operation.error?.code], ['Failed', 'CAP-3017']);
+      assert.ok(head.operation.error?.cause?.includes(id), head.operation.error?.cause);
+      await world.arm('DELETE', `${id}?api-version=2024-05-01`);
+    },
+  },
 ];
+
+/** Puts a network interface into the cluster's network as soon as the first deletion has looked around. @returns its id */
+async function holdNetwork(world: VirtualWorld, tags: Readonly<Record<string, string>>): Promise<string> {
+  const network = `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.Network`;
+  const id = `${network}/networkInterfaces/late-nic`;
+  const subnet = { id: `${network}/virtualNetworks/${cluster}-vnet/subnets/${cluster}-node-subnet` };
+  let held = false;
+  world.host.onActivity(async (call, run) => {
+    const outcome = await run();
+    if (call.name === 'planDeletion' && !held) {
+      held = true;
+      const ipConfigurations = [{ name: 'pipConfig', properties: { subnet } }];
+      const body = { location: 'westeurope', tags, properties: { ipConfigurations } };
+      await world.arm('PUT', `${id}?api-version=2024-05-01`, body);
+    }
+    return outcome;
+  });
+  return id;
+}
 
 function withTags(document: AnyDocument, tags: Readonly<Record<string, string>>): AnyDocument {
   return { ...document, metadata: { ...document.metadata, tags: { ...tags } } };
