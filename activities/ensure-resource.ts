@@ -26,7 +26,13 @@ defineActivity('ensureResource', async (work, input) => {
   const poller = begun ? await work.store.documents.get(pollerName) : undefined;
   const source: Readonly<Record<string, string>> =
     resource.kind === 'virtualMachine' ? { source: firstMachineSource(await work.plan()) } : {};
-  if (!begun) await putItem(work, resource, 'creating', source);
+  if (!begun) {
+    await putItem(work, resource, 'creating', source);
+    // The pools of a new AKS cluster come with the same write: a run that stops in it must know them.
+    const together =
+      resource.kind === 'managedCluster' ? plan.resources.filter(({ kind }) => kind === 'agentPool') : [];
+    for (const pool of together) await putItem(work, pool, 'creating', {});
+  }
   const azure = await work.azure();
   const outcome: EnsureOutcome = await azure.ensure({
     plan,

@@ -46,6 +46,22 @@ describe('an AKS cluster', () => {
     expect(await writesOf('aks-stop')).toBe(1);
   });
 
+  it('whose creation is stopped and continued with other pools has those alone', async () => {
+    const system = { name: 'system', mode: 'System', replicas: 1, vmSize: 'Standard_D2s_v5' };
+    const pool = (name: string) => ({ name, replicas: 1, vmSize: 'Standard_D2s_v5' });
+    await put('aks-other', { nodePools: [system, pool('early')] });
+    const { status } = await running('aks-other', 'managedCluster');
+    await expect.poll(async () => writesOf('aks-other')).toBe(1);
+    await stack.request('POST', `/api/operations/${status.operation.id}/cancel`, '{"then":"keep"}');
+    await stack.settled('aks-other');
+    expect((await put('aks-other', { nodePools: [system, pool('late')] })).status).toBe(202);
+    const seen = await stack.settled('aks-other');
+    expect(seen.status.phase, story(seen)).toBe('Ready');
+    expect(new Set(seen.status.nodes.map((node) => node.pool))).toEqual(new Set(['late', 'system']));
+    const answer = await stack.request('POST', '/api/clusters/aks-other/actions/reconcile');
+    expect((JSON.parse(answer.text) as CheckAnswer).findings).toEqual([]);
+  });
+
   it('whose new pool Azure refuses says so with a code, and goes on when the cause is gone', async () => {
     const nodePools = [
       { name: 'system', mode: 'System', replicas: 1, vmSize: 'Standard_D2s_v5' },

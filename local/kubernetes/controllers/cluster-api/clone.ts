@@ -2,7 +2,15 @@ import type { KubeObject } from '../../contract.ts';
 import type { Json, Kind, Kube } from '../objects.ts';
 import { ownerReference, shortHash } from '../objects.ts';
 import type { ClusterObject, ContractReference, KubeadmConfigSpec, MachineObject } from './kinds.ts';
-import { ANNOTATION, AZURE_MACHINE, AZURE_MACHINE_TEMPLATE, KUBEADM_CONFIG, LABEL, MACHINE } from './kinds.ts';
+import {
+  ANNOTATION,
+  AZURE_MACHINE,
+  AZURE_MACHINE_TEMPLATE,
+  KUBEADM_CONFIG,
+  LABEL,
+  MACHINE,
+  MACHINE_FINALIZER,
+} from './kinds.ts';
 
 /** What a new Machine is made of. */
 export interface NewMachine {
@@ -79,6 +87,7 @@ export function createMachine(kube: Kube, wanted: NewMachine): MachineObject {
         namespace,
         labels,
         annotations: wanted.annotations,
+        finalizers: [MACHINE_FINALIZER],
         ownerReferences: [ownerReference(wanted.owner, true)],
       },
       spec: {

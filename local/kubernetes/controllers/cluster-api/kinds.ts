@@ -207,6 +207,9 @@ export const AZURE_MACHINE_TEMPLATE: Kind<InfrastructureTemplate> = {
 };
 export const AZURE_IDENTITY: Kind = { apiVersion: INFRASTRUCTURE, kind: 'AzureClusterIdentity' };
 
+/** Machines are made with it (cluster-api machineset_controller.go, computeDesiredMachine): none goes without its parts. */
+export const MACHINE_FINALIZER = 'machine.cluster.x-k8s.io';
+
 export const LABEL = {
   cluster: 'cluster.x-k8s.io/cluster-name',
   controlPlane: 'cluster.x-k8s.io/control-plane',

@@ -10,9 +10,8 @@ import type { Outcome, Reconciler } from '../runtime.ts';
 import { drain } from './drain.ts';
 import { clusterOf, dropFinalizer, ensureFinalizer, ofCluster, reachWorkload, settlePaused } from './common.ts';
 import type { ClusterObject, InfrastructureMachine, KubeadmConfigObject, MachineObject } from './kinds.ts';
-import { AZURE_MACHINE, CLUSTER, KUBEADM_CONFIG, LABEL, MACHINE } from './kinds.ts';
+import { AZURE_MACHINE, CLUSTER, KUBEADM_CONFIG, LABEL, MACHINE, MACHINE_FINALIZER } from './kinds.ts';
 
-const FINALIZER = 'machine.cluster.x-k8s.io';
 const DRAIN_SECONDS = 10;
 const NODE_RETRY_SECONDS = 10;
 
@@ -51,7 +50,7 @@ export function createMachineController(context: ControllerContext, kube: Kube):
       const cluster = clusterOf(kube, machine, machine.spec.clusterName);
       if (cluster === undefined || settlePaused(kube, clock.now(), cluster, machine)) return undefined;
       if (machine.metadata.deletionTimestamp !== undefined) return remove(context, kube, cluster, machine, drained);
-      machine = ensureFinalizer(kube, machine, FINALIZER);
+      machine = ensureFinalizer(kube, machine, MACHINE_FINALIZER);
       const owners = controllerOf(machine) === undefined ? withOwner(machine, cluster, false) : undefined;
       machine = kube.patch(machine, {
         metadata: {
@@ -295,7 +294,7 @@ function remove(
   }
   if (node !== undefined) kube.remove(node);
   drained.delete(id);
-  dropFinalizer(kube, current, FINALIZER);
+  dropFinalizer(kube, current, MACHINE_FINALIZER);
   return undefined;
 }
 
