@@ -216,7 +216,9 @@ export function formerTags(
   head: Pick<ClusterHead, 'tags' | 'formerTags'>,
   tags: Readonly<Record<string, string>>,
 ): readonly string[] {
-  return [...new Set([...(head.formerTags ?? []), ...Object.keys(head.tags)])].filter((name) => !(name in tags));
+  return [...new Set([...(head.formerTags ?? []), ...Object.keys(head.tags)])].filter(
+    (name) => !Object.hasOwn(tags, name),
+  );
 }
 
 function withOperation(head: ClusterHead, kind: OperationKind, requestId: string, now: string): ClusterHead {

@@ -8,6 +8,6 @@ export function removedTags(
   tags: Readonly<Record<string, string>>,
   former: readonly string[],
 ): { readonly removedTags?: readonly string[] } {
-  const removed = former.filter((name) => !(name in tags));
+  const removed = former.filter((name) => !Object.hasOwn(tags, name));
   return removed.length === 0 ? {} : { removedTags: removed };
 }
