@@ -1,9 +1,10 @@
 import type { PreflightCheck, Survey } from '#azure/types.ts';
+import type { JournalState } from '#kubernetes/pivot/journal.ts';
 import { planCluster } from '#domain/plan/plan.ts';
-import { shapeOf } from '#domain/plan/shape.ts';
+import { type RunShape, shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
-import { factsDocument } from '#domain/record.ts';
+import { factsDocument, journalDocument } from '#domain/record.ts';
 import { goneTags } from './changes.ts';
 import { defineActivity } from './define.ts';
 import { bootRecord, holdsState, isOtherMachine } from './first-machine.ts';
@@ -65,9 +66,19 @@ defineActivity('runPreflight', async (work, input) => {
   await savePlan(work, plan);
   for (const notice of spreadNotices(plan))
     await recordEvent(work.store, input, `zones/${notice}`, { type: 'pool.zones', sentence: notice });
-  const shape = work.head.generation > 1 ? { ...shapeOf(plan), continued: true as const } : shapeOf(plan);
-  return done(shape, [report.sentence, ...spreadNotices(plan)].join(' · '));
+  return done(
+    { ...shapeOf(plan), ...(await continuation(work)) },
+    [report.sentence, ...spreadNotices(plan)].join(' · '),
+  );
 });
+
+/** Where a provision stands that is continued with another document than it began with. */
+async function continuation(work: Work): Promise<Pick<RunShape, 'continued'>> {
+  if (work.head.generation === 1) return {};
+  const journal = await readJson<Pick<JournalState, 'phase'>>(work, journalDocument(work.ref.uid));
+  const handedOver = journal !== undefined && ['commit', 'watch', 'done'].includes(journal.phase);
+  return { continued: handedOver ? 'handedOver' : 'beforeHandOver' };
+}
 
 /** Name of the blob that holds what was read of Azure while its checks wait. */
 function surveyDocument({ ref }: Work): string {

@@ -30,15 +30,22 @@ function* planAndBuild(context: OrchestrationContext, ref: ClusterRef): Steps<Ou
   return yield* runStages(context, ref, preflight.value, stagesOf(preflight.value));
 }
 
-/** What was handed over by a run before follows the document of that run; with another one it is changed first. */
-const continuedStages: readonly (readonly StepId[])[] = stages.flatMap((stage) => {
-  if (stage.includes('pivot')) return [stage, ['clusterSettings'], ['tags']] as const;
-  return stage.includes('finish') ? ([['removals'], stage] as const) : [stage];
-});
+/**
+ * What a run before has made follows the document of that run. Tags come before the hand-over, whose gate refuses what the
+ * controllers would write; afterwards they come after the settings, so that the controllers do not write the old ones.
+ */
+function continuedStages(continued: RunShape['continued']): readonly (readonly StepId[])[] {
+  const around: readonly StepId[] =
+    continued === 'beforeHandOver' ? ['tags', 'pivot', 'clusterSettings'] : ['pivot', 'clusterSettings', 'tags'];
+  return stages.flatMap((stage) => {
+    if (stage.includes('pivot')) return around.map((id) => [id]);
+    return stage.includes('finish') ? [['removals'] as const, stage] : [stage];
+  });
+}
 
 /** An account that lets in only the cluster's network comes after the network. */
 function stagesOf(shape: RunShape): readonly (readonly StepId[])[] {
-  const wanted = shape.continued === true ? continuedStages : stages;
+  const wanted = shape.continued === undefined ? stages : continuedStages(shape.continued);
   if (shape.imageAfterNetwork !== true) return wanted;
   return [['network', 'identity', 'keys'], ['image'], ...wanted.slice(1)];
 }

@@ -18,8 +18,8 @@ export interface RunShape {
   readonly addOnLayers: readonly (readonly string[])[];
   /** Of a change of a running cluster: which steps, in which order. */
   readonly stages?: readonly (readonly StepId[])[];
-  /** The provision is continued with another document than it began with. */
-  readonly continued?: true;
+  /** The provision is continued with another document than it began with, before or after the cluster took over. */
+  readonly continued?: 'beforeHandOver' | 'handedOver';
   readonly operation?: OperationKind;
   /** Of an AKS cluster: keys of the pools that go. */
   readonly removals?: readonly string[];

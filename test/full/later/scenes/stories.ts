@@ -60,6 +60,14 @@ export const stories: readonly Story[] = [
     },
   },
   {
+    name: 'other values of tags reach the first machine of a provision that was stopped before the hand-over, which is not refused',
+    async play({ world, document, apply, stopIn }) {
+      await stopIn(document(), 'agent');
+      assert.deepEqual(await apply(withTags(document(), { department: 'x' })), ['Ready', undefined]);
+      await everythingHas(world, { department: 'x' });
+    },
+  },
+  {
     name: 'tags of a provision that was stopped after the hand-over are on nothing either',
     async play({ world, document, apply, stopIn }) {
       await stopIn(document(), 'workerPools');
