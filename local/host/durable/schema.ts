@@ -30,6 +30,12 @@ const MIGRATIONS: readonly string[] = [
 /** Pages of 4 KiB after which the log is moved into the file. */
 export const LOG_PAGES = 4000;
 
+/**
+ * How long a statement waits for another connection's lock. The last connection of a host that stops holds one while it
+ * clears the log away (SQLite, wal.html section 8): whoever starts the next host at once waits for that.
+ */
+const busyMilliseconds = 5000;
+
 /** How much a crash may cost: `process` survives the death of the process, `power` also that of the machine. */
 export type Durability = 'process' | 'power';
 
@@ -41,7 +47,7 @@ export function openDatabase(file: string, durability: Durability, limitBytes?: 
   const existed = existsSync(file);
   let database: DatabaseSync | undefined;
   try {
-    database = new (sqlite().DatabaseSync)(file);
+    database = new (sqlite().DatabaseSync)(file, { timeout: busyMilliseconds });
     prepare(database, file, existed, durability);
     if (limitBytes !== undefined) limitSize(database, limitBytes);
     return database;

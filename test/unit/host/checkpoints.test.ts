@@ -55,3 +55,19 @@ test('a store without its checkpoint thread moves the log itself', () => {
   expect(statSync(file).size).toBeGreaterThan(EVENT.length * 3 * BATCH);
   store.close();
 });
+
+test('the next store opens at once, while the thread of the one before still lets go of the file', async () => {
+  for (let round = 1; round <= 25; round++) {
+    const fresh = path.join(folder, `${round}.db`);
+    const store = new DurableStore(fresh);
+    const checkpoints = new Checkpoints(store, fresh);
+    for (let n = 0; n < 2 * BATCH; n++) store.transaction(() => store.appendHistory('one', n, EVENT.slice(0, 500)));
+    await sleep(30);
+    checkpoints.close();
+    store.close();
+    const next = new DurableStore(fresh);
+    expect(next.history('one')).toHaveLength(2 * BATCH);
+    next.close();
+    await sleep(10);
+  }
+});
