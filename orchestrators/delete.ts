@@ -9,6 +9,8 @@ import { pursueActivity } from './resources.ts';
 
 const order: readonly StepId[] = ['stopControllers', 'deleteResources', 'deleteSecrets', 'finish'];
 
+/** Many clusters that are deleted at once wait for each other's calls: Azure Resource Manager lets 25 reads a second through. */
+const listingSeconds = 3600;
 /** How often the group is listed again for what was left or came back. */
 const maxSweeps = 6;
 /** Removals one instance runs side by side, so that its history stays small. */
@@ -33,7 +35,7 @@ export function* deleteCluster(context: OrchestrationContext): Steps<object> {
 export function* removeEverything(context: OrchestrationContext, ref: ClusterRef): Steps<Outcome<object>> {
   const step: StepId = 'deleteResources';
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
-    const planned = yield* pursueActivity(context, 'planDeletion', { ref, step }, 900);
+    const planned = yield* pursueActivity(context, 'planDeletion', { ref, step }, listingSeconds);
     if (planned.status !== 'done') return planned;
     const { waves } = planned.value as { waves: readonly (readonly string[])[] };
     if (waves.length === 0) return done({}, planned.sentence ?? 'nothing of the cluster is left in Azure');

@@ -30,6 +30,35 @@ export async function findOwned(
   plan: AnyPlan,
   options: { readonly shared?: true } = {},
 ): Promise<readonly FoundResource[]> {
+  // Put off in its middle it would begin again, and of many clusters none would ever come to the end.
+  const reads = expectedPages(connection, plan) + grantReads;
+  return connection.withReads(plan.azure.subscriptionId, reads, async () => find(connection, plan, options));
+}
+
+/** The cluster's identity, and the role assignments of it. */
+const grantReads = 2;
+
+/** Pages of the last list of a group; a list that was cut short counts with its next page. */
+const pages = new WeakMap<Connection, Map<string, number>>();
+
+function expectedPages(connection: Connection, { azure }: AnyPlan): number {
+  return pages.get(connection)?.get(groupKey(azure)) ?? 1;
+}
+
+function rememberPages(connection: Connection, { azure }: AnyPlan, count: number): void {
+  const known = pages.get(connection) ?? new Map<string, number>();
+  pages.set(connection, known.set(groupKey(azure), count));
+}
+
+function groupKey({ subscriptionId, resourceGroup }: AnyPlan['azure']): string {
+  return `${subscriptionId}/${resourceGroup}`.toLowerCase();
+}
+
+async function find(
+  connection: Connection,
+  plan: AnyPlan,
+  options: { readonly shared?: true },
+): Promise<readonly FoundResource[]> {
   const listed = await listGroup(connection, plan);
   const machines = new Set<string>();
   const found: FoundResource[] = [];
@@ -109,11 +138,14 @@ export async function listGroup(connection: Connection, plan: AnyPlan): Promise<
   const read = await call(async () => {
     const { resources } = await clients.resources();
     const result: Listed[] = [];
-    for await (const { id = '', type = '', name = '', tags = {}, managedBy = '' } of resources.listByResourceGroup(
-      resourceGroup,
-    )) {
-      result.push({ id, type, name, tags, managedBy });
+    let count = 0;
+    for await (const page of resources.listByResourceGroup(resourceGroup).byPage()) {
+      for (const { id = '', type = '', name = '', tags = {}, managedBy = '' } of page)
+        result.push({ id, type, name, tags, managedBy });
+      count += 1;
+      rememberPages(connection, plan, Math.max(count + 1, expectedPages(connection, plan)));
     }
+    rememberPages(connection, plan, Math.max(1, count));
     return result;
   });
   if (read.ok) return read.value;
