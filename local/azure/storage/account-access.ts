@@ -13,6 +13,16 @@ export interface AccessNeeds {
   readonly dataAction: string;
 }
 
+/** Makes a service's operations: what each needs, under the service's own data actions. */
+export function operationsUnder(actions: string) {
+  return <Run>(level: AccessNeeds['level'], permissions: string, dataAction: string, run: Run) => ({
+    level,
+    permissions,
+    dataAction: `${actions}/${dataAction}`,
+    run,
+  });
+}
+
 export interface AccessOptions {
   readonly directory: AzureDirectory;
   readonly tokens: TokenIssuer;

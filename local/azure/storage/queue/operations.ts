@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { AzureReply, AzureRequest } from '../../service.ts';
 import type { AccessNeeds } from '../account-access.ts';
+import { operationsUnder } from '../account-access.ts';
 import { metadataHeaders, metadataOf } from '../context.ts';
 import { escapeXml, StorageError } from '../errors.ts';
 import type { Message, QueueStore } from './store.ts';
@@ -195,12 +196,7 @@ function clearMessages(call: QueueCall): AzureReply {
   return { status: 204, headers: {} };
 }
 
-const on = (level: AccessNeeds['level'], permissions: string, dataAction: string, run: QueueOperation['run']) => ({
-  level,
-  permissions,
-  dataAction: `${actions}/${dataAction}`,
-  run,
-});
+const on = operationsUnder(actions);
 
 /** Operations by method, place and `comp` (REST reference, "Queue service REST API"). */
 export const queueOperations: Readonly<Record<string, QueueOperation>> = {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { AzureReply, AzureRequest } from '../../service.ts';
 import type { AccessNeeds } from '../account-access.ts';
+import { operationsUnder } from '../account-access.ts';
 import { StorageError } from '../errors.ts';
 import { type Entity, parseFilter } from './filter.ts';
 import type { StoredEntity, TableStore } from './store.ts';
@@ -211,12 +212,7 @@ function deleteEntity(call: TableCall): AzureReply {
   return { status: 204, headers: {} };
 }
 
-const on = (level: AccessNeeds['level'], permissions: string, dataAction: string, run: TableOperation['run']) => ({
-  level,
-  permissions,
-  dataAction: `${actions}/${dataAction}`,
-  run,
-});
+const on = operationsUnder(actions);
 
 /** Operations by method and place (REST reference, "Table service REST API"). */
 export const tableOperations: Readonly<Record<string, TableOperation>> = {

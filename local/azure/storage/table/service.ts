@@ -1,7 +1,7 @@
-import type { AzureReply, AzureRequest, UnmodelledRequest } from '../../service.ts';
-import { authorizeAccount } from '../account-access.ts';
+import type { AzureReply } from '../../service.ts';
+import type { AccountService, AccountServiceOptions } from '../account-service.ts';
+import { createAccountService } from '../account-service.ts';
 import { StorageError } from '../errors.ts';
-import type { QueueService, QueueServiceOptions } from '../queue/service.ts';
 import { tableOperations } from './operations.ts';
 import { openTableStore } from './store.ts';
 
@@ -45,60 +45,37 @@ function refusal(error: StorageError, id: string, now: number): AzureReply {
 }
 
 /** The table service of the simulated accounts: entities with their tags, filters and pages, keys, SAS and roles. */
-export function createTableService(options: QueueServiceOptions): QueueService {
+export function createTableService(options: AccountServiceOptions): AccountService {
   const store = openTableStore(options.file);
-  const refused: UnmodelledRequest[] = [];
+  const { clock } = options;
   let last = 0;
   let within = 0;
   const stamp = (): string => {
-    const now = Math.floor(options.clock.now());
+    const now = Math.floor(clock.now());
     within = now === last ? within + 1 : 0;
     last = now;
     return new Date(now).toISOString().replace('Z', `${String(within).padStart(4, '0')}Z`);
   };
-  const answer = (request: AzureRequest): AzureReply => {
-    const name = request.host.split('.')[0] ?? '';
-    const directory = options.azure();
-    const account = directory.storageAccount(name);
-    if (account === undefined) {
-      const message = `${request.host} does not resolve: there is no storage account ${name} in the simulated Azure.`;
-      throw new StorageError('ResourceNotFound', { status: 502, message });
-    }
-    const { place, table, keys } = placeOf(request.path);
-    const operation = request.query.has('comp') ? undefined : tableOperations[`${request.method} ${place}`];
-    if (operation === undefined)
-      throw new StorageError('NotImplemented', {
-        message: `The simulated table service does not model ${request.method} ${request.path}.`,
-      });
-    const { tokens, tenantId, clock } = options;
-    authorizeAccount(request, account, operation, { directory, tokens, tenantId, now: clock.now(), service: 't' });
-    return operation.run({ store, clock, stamp, request, account: name, table, keys: keysOf(keys) });
-  };
-  return {
-    unmodelled: () => refused,
-    clear() {
-      store.clear();
-      refused.length = 0;
-    },
-    close: () => store.close(),
-    service: async (request) => {
-      const id = options.ids();
-      const common = {
-        server: 'Windows-Azure-Table/1.0 Microsoft-HTTPAPI/2.0',
-        'x-ms-request-id': id,
-        'x-ms-version': request.headers['x-ms-version'] ?? '2019-02-02',
-        'cache-control': 'no-cache',
+  return createAccountService(options, {
+    letter: 't',
+    store,
+    find: (request, account) => {
+      const { place, table, keys } = placeOf(request.path);
+      const operation = request.query.has('comp') ? undefined : tableOperations[`${request.method} ${place}`];
+      if (operation === undefined)
+        throw new StorageError('NotImplemented', {
+          message: `The simulated table service does not model ${request.method} ${request.path}.`,
+        });
+      return {
+        needs: operation,
+        run: () => operation.run({ store, clock, stamp, request, account, table, keys: keysOf(keys) }),
       };
-      try {
-        const reply = answer(request);
-        return { ...reply, headers: { ...common, ...reply.headers } };
-      } catch (error) {
-        if (!(error instanceof StorageError)) throw error;
-        const { method, host, path } = request;
-        if (error.code === 'NotImplemented') refused.push({ method, host, path, message: error.message });
-        const reply = refusal(error, id, options.clock.now());
-        return { ...reply, headers: { ...common, ...reply.headers } };
-      }
     },
-  };
+    headers: (request) => ({
+      server: 'Windows-Azure-Table/1.0 Microsoft-HTTPAPI/2.0',
+      'x-ms-version': request.headers['x-ms-version'] ?? '2019-02-02',
+      'cache-control': 'no-cache',
+    }),
+    refusal,
+  });
 }
