@@ -28,7 +28,7 @@ defineActivity('takeNextShare', async (work, input) => {
     const azure = await work.azure();
     const next = await azure.shareFrom(document, facts, sharesAfter(facts.shares ?? {}, full));
     if (next.status !== 'done') return next;
-    const after = planCluster(document, next.value.facts, work.ref.uid, before.removedTags);
+    const after = planCluster(document, next.value.facts, work.ref.uid);
     await leaveBehind(work, before, after);
     await work.store.documents.put(factsDocument(work.ref.uid), JSON.stringify(next.value.facts satisfies AzureFacts));
     await savePlan(work, after);

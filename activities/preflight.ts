@@ -5,7 +5,6 @@ import { type RunShape, shapeOf } from '#domain/plan/shape.ts';
 import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { done, failed, type Outcome, wait } from '#domain/outcome.ts';
 import { factsDocument, journalDocument } from '#domain/record.ts';
-import { goneTags } from './changes.ts';
 import { defineActivity } from './define.ts';
 import { bootRecord, holdsState, isOtherMachine } from './first-machine.ts';
 import { managedPreflight } from './managed.ts';
@@ -39,7 +38,7 @@ defineActivity('runPreflight', async (work, input) => {
     if (refused === undefined) throw new Error('a refusal needs a failed check');
     return failed(refused);
   }
-  const plan = planCluster(document, facts, work.ref.uid, goneTags(work, undefined, document));
+  const plan = planCluster(document, facts, work.ref.uid);
   const checked = await azure.preflight(plan, facts);
   if (checked.status === 'wait') {
     // Reading it all again would use up what the checks wait for: the calls of many clusters that begin together.

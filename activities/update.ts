@@ -74,7 +74,7 @@ async function planChange(work: Work): Promise<Outcome<PlannedChange>> {
     if (read.status !== 'done') return read;
     facts = updatedFacts(stored, read.value.facts, { newImage });
   }
-  const plan = planCluster(after, facts, work.ref.uid, goneTags(work, before, after));
+  const plan = planCluster(after, facts, work.ref.uid);
   if (changed.changes.some(makesMachines)) {
     const checked = await azure.preflight(plan, facts);
     if (checked.status !== 'done') return checked;

@@ -145,7 +145,7 @@ function changeable(input: Input, existing: ManagedCluster | undefined): Changea
 
 /** Tags of others (policies) stay; those that the document had and no longer has go. */
 function tagsOf(input: Input, existing: ManagedCluster | undefined): Record<string, string> {
-  const removed = new Set(input.plan.removedTags);
+  const removed = new Set(input.plan.managed.removedTags);
   const others = Object.entries(existing?.tags ?? {}).filter(([key]) => !removed.has(key));
   return { ...Object.fromEntries(others), ...common(input, { role: 'common' }).tags };
 }

@@ -119,8 +119,8 @@ async function readAndWrite<Body, Plan extends AnyPlan>(work: Work<Body, Plan>):
 }
 
 /**
- * Takes away what an operation wrote that did not come to its end, once: where a policy brings a tag back, it stays.
- * Undefined when there is nothing to take away.
+ * Takes away tags that the document of an AKS cluster no longer has, once: where a policy brings one back, it stays. Other
+ * clusters have a step for it, since their controllers make resources, too. Undefined when there is nothing to take away.
  */
 async function removeTags<Body, Plan extends AnyPlan>(
   work: Work<Body, Plan>,
@@ -129,7 +129,7 @@ async function removeTags<Body, Plan extends AnyPlan>(
   const { definition, clients, id, input, state } = work;
   if (definition.ownership !== 'cluster' || definition.removesTags === true || state.untagged === true)
     return undefined;
-  const old = (input.plan.removedTags ?? []).flatMap((name) => {
+  const old = (input.plan.managed?.removedTags ?? []).flatMap((name) => {
     const value = tags[name];
     return value === undefined ? [] : [[name, value] as const];
   });

@@ -1,7 +1,6 @@
 import { armId } from '../names/names.ts';
 import { addressAt, parseCidr } from '../network/cidr.ts';
 import { planIdentity } from '../plan/identity.ts';
-import { removedTags } from '../plan/removed-tags.ts';
 import { planResource, type ResourceInput } from '../plan/resources.ts';
 import { defaultPodCidr } from './checks.ts';
 import type { ManagedDocument, ManagedFacts, ManagedPlan, PlannedManagedCluster, PlannedNodePool } from './types.ts';
@@ -14,13 +13,13 @@ const longestGroup = 80;
  * CAPZ's defaults (AzureManagedControlPlane: network and subnet are named like the cluster, the DNS prefix is the name,
  * the node group `MC_<group>_<cluster>_<region>`), so that CAPZ elsewhere can adopt the cluster.
  *
- * @param formerTags names of tags that earlier documents had, and that have to be taken away
+ * @param removedTags names of tags that earlier documents had and this one has not
  */
 export function planManagedCluster(
   document: ManagedDocument,
   facts: ManagedFacts,
   uid: string,
-  formerTags: readonly string[] = [],
+  removedTags: readonly string[] = [],
 ): ManagedPlan {
   const { spec, metadata } = document;
   const { subscriptionId, resourceGroup, location, environment } = spec.azure;
@@ -32,6 +31,7 @@ export function planManagedCluster(
     kubernetesVersion: plain(spec.kubernetes.version),
     network: planNetwork(document, facts),
     pools: spec.nodePools.map((pool) => planPool(document, pool, facts)),
+    removedTags,
   };
   return {
     schemaVersion: 1,
@@ -42,7 +42,6 @@ export function planManagedCluster(
     regionZones: facts.regionZones,
     kubernetesVersion: spec.kubernetes.version,
     tags: metadata.tags,
-    ...removedTags(metadata.tags, formerTags),
     identity,
     managed,
     resources: resourcesOf(metadata.name, managed, identity).map((input) =>

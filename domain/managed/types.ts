@@ -44,6 +44,8 @@ export interface PlannedManagedCluster {
     readonly dnsServiceIp: string;
   };
   readonly pools: readonly PlannedNodePool[];
+  /** Names of tags of the user's that earlier documents had and this one has not. */
+  readonly removedTags: readonly string[];
 }
 
 /** Everything that is decided before an AKS cluster is created or changed: pure, without a secret, stored by its hash. */

@@ -4,7 +4,6 @@ import { identityResources, planIdentity, relayResources } from './identity.ts';
 import { imageResources, planImage, planStorage } from './image.ts';
 import { machineResources, planControlPlane, planPool } from './machines.ts';
 import { networkResources, planNetwork } from './network.ts';
-import { removedTags } from './removed-tags.ts';
 import { planResource } from './resources.ts';
 import type { AzureFacts, ClusterPlan } from './types.ts';
 
@@ -13,14 +12,8 @@ import type { AzureFacts, ClusterPlan } from './types.ts';
  * The same document, facts and uid always give the same plan.
  *
  * @param uid identity of this life of the cluster (a UUID); a cluster made again under the same name gets another one
- * @param formerTags names of tags that earlier documents had, and that have to be taken away
  */
-export function planCluster(
-  document: ClusterDocument,
-  facts: AzureFacts,
-  uid: string,
-  formerTags: readonly string[] = [],
-): ClusterPlan {
+export function planCluster(document: ClusterDocument, facts: AzureFacts, uid: string): ClusterPlan {
   const { spec, metadata } = document;
   const network = planNetwork(document, facts, uid);
   const storage = planStorage(document, facts, network);
@@ -50,7 +43,6 @@ export function planCluster(
     regionZones: facts.regionZones,
     kubernetesVersion: spec.kubernetes.version,
     tags: metadata.tags,
-    ...removedTags(metadata.tags, formerTags),
     network,
     storage,
     image,

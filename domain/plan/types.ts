@@ -232,8 +232,6 @@ export interface PlanBasis {
   readonly regionZones: readonly string[];
   readonly kubernetesVersion: string;
   readonly tags: Readonly<Record<string, string>>;
-  /** Names of tags of the user's that earlier documents had and this one has not; absent: none. */
-  readonly removedTags?: readonly string[];
   /** User-assigned identity of the control plane. */
   readonly identity: {
     readonly id: string;

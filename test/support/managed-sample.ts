@@ -38,12 +38,12 @@ export const managedFacts: ManagedFacts = {
 export function managedPlan(
   spec: object = {},
   facts: Partial<ManagedFacts> = {},
-  formerTags?: readonly string[],
+  removedTags?: readonly string[],
 ): ManagedPlan {
   return planManagedCluster(
     managedSample(spec),
     { ...managedFacts, ...facts },
     'c0ffee00-0000-4000-8000-000000000002',
-    formerTags,
+    removedTags,
   );
 }

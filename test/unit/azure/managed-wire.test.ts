@@ -40,11 +40,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function planOf(document: ManagedDocument, formerTags?: readonly string[]): Promise<ManagedPlan> {
+async function planOf(document: ManagedDocument, removedTags?: readonly string[]): Promise<ManagedPlan> {
   const read = await azure.surveyManaged(document);
   if (read.status !== 'done' || read.value.facts === undefined) throw new Error(JSON.stringify(read));
   const { facts } = read.value;
-  const plan = planManagedCluster(document, facts, 'c0ffee00-0000-4000-8000-000000000003', formerTags);
+  const plan = planManagedCluster(document, facts, 'c0ffee00-0000-4000-8000-000000000003', removedTags);
   const checked = await azure.preflightManaged(plan, facts);
   expect(checked.status === 'done' && checked.value.checks.filter(({ ok }) => !ok)).toEqual([]);
   return plan;
