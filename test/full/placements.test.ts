@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ownedTag } from '#domain/names/tags.ts';
 import { type Stack, startStack, story } from '../support/stack.ts';
-import { sampleDocument } from '../support/sample-plan.ts';
+import { corporateNetwork, sampleDocument } from '../support/sample-plan.ts';
 
 /** The matrix of placements, storage and regions: each cell is a whole cluster, and each must become Ready. */
 let stack: Stack;
@@ -26,13 +26,7 @@ describe('a cluster becomes Ready', () => {
   it('in a network of the user, which is read and never written', async () => {
     const before = await networkOf(stack);
     const { status } = await ready('static', {
-      network: {
-        placement: 'static',
-        resourceGroup: 'network',
-        virtualNetwork: 'corp-vnet',
-        controlPlaneSubnet: 'corp-control-plane',
-        workerSubnet: 'corp-workers',
-      },
+      network: corporateNetwork,
     });
     expect(await networkOf(stack)).toEqual(before);
     const writes = (await stack.requests()).filter(

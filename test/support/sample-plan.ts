@@ -3,6 +3,20 @@ import type { AzureFacts, ClusterPlan } from '#domain/plan/types.ts';
 import { clusterDocument } from '#domain/spec/schema.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 
+/** The base image of a Kubernetes version, as the simulated Azure has it. */
+export const sampleImage = (version: string) => ({
+  vhd: `https://capstanimages.blob.core.windows.net/images/ubuntu-2404-${version}.vhd`,
+});
+
+/** The network of a user, as the simulated Azure has it. */
+export const corporateNetwork = {
+  placement: 'static',
+  resourceGroup: 'network',
+  virtualNetwork: 'corp-vnet',
+  controlPlaneSubnet: 'corp-control-plane',
+  workerSubnet: 'corp-workers',
+} as const;
+
 /** The document of samples/cluster.yaml, in short, as JSON. `patch` is merged into `spec`. */
 export function sampleDocument(patch: Record<string, unknown> = {}, name = 'demo'): ClusterDocument {
   return clusterDocument.parse({
@@ -17,7 +31,7 @@ export function sampleDocument(patch: Record<string, unknown> = {}, name = 'demo
       },
       kubernetes: { version: 'v1.33.4' },
       sshKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zm9vYmFyYmF6cXV4 ops'],
-      image: { vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.33.4.vhd' },
+      image: sampleImage('v1.33.4'),
       controlPlane: { replicas: 3, vmSize: 'Standard_D2s_v5' },
       workerPools: [{ name: 'general', replicas: 5, vmSize: 'Standard_D4s_v5', zones: ['1', '2', '3'] }],
       ...patch,

@@ -1,7 +1,7 @@
 import { errorEntry, errorRegistry } from '#domain/errors/registry.ts';
 import type { ClusterDocument } from '#domain/spec/types.ts';
 import type { RequestLogEntry } from '#local/azure/service.ts';
-import { sampleDocument } from '../../support/sample-plan.ts';
+import { sampleDocument, sampleImage } from '../../support/sample-plan.ts';
 import type { ActivityCall, VirtualProcess, VirtualWorld } from '../../support/virtual.ts';
 import { appPrincipal, type ArmCall, callsOf } from './cells.ts';
 import { type DataCall, dataCallsOf } from './data-cells.ts';
@@ -43,7 +43,7 @@ export function document(): ClusterDocument {
     {
       azure: { subscriptionId: subscription, location: 'westeurope', resourceGroup: group },
       kubernetes: { version: 'v1.34.1' },
-      image: { vhd: 'https://capstanimages.blob.core.windows.net/images/ubuntu-2404-v1.34.1.vhd' },
+      image: sampleImage('v1.34.1'),
       controlPlane: { replicas: 1 },
       workerPools: [{ name: 'general', replicas: 1, zones: ['1'] }],
     },

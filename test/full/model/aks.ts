@@ -4,6 +4,7 @@ import { checkCluster } from '#services/check.ts';
 import { managedSample } from '../../support/managed-sample.ts';
 import type { VirtualWorld } from '../../support/virtual.ts';
 import { cluster, group, subscription } from '../azure/matrix.ts';
+import { pick, poolFields } from './fields.ts';
 import type { Edit, FieldChange } from './steps.ts';
 import type { Subject } from './subject.ts';
 
@@ -15,7 +16,6 @@ interface Raw {
 
 const oldest = 'v1.33.4';
 const newest = 'v1.34.2';
-const pick = <Item>(items: readonly [Item, ...Item[]], value: number): Item => items[value % items.length] ?? items[0];
 
 /** What `apply` may change, each field with a few values. `pool` is the user pool, when there is one. */
 const fields: readonly ((document: Raw, pool: Record<string, unknown>, value: number) => void)[] = [
@@ -26,15 +26,7 @@ const fields: readonly ((document: Raw, pool: Record<string, unknown>, value: nu
     if (spec.nodePools.length > 1) spec.nodePools.splice(1);
     else spec.nodePools.push({ name: pick(['work', 'batch'], value), replicas: value % 3, vmSize: 'Standard_D2s_v5' });
   },
-  (_document, pool, value) => {
-    pool['replicas'] = value % 3;
-  },
-  (_document, pool, value) => {
-    pool['labels'] = pick<object>([{}, { tier: 'web' }, { tier: 'batch', team: 'a' }], value);
-  },
-  (_document, pool, value) => {
-    pool['taints'] = pick<object[]>([[], [{ key: 'spot', value: '', effect: 'PreferNoSchedule' }]], value);
-  },
+  ...poolFields,
   ({ metadata }, _pool, value) => {
     metadata.tags = pick<Record<string, string>>([{ department: 'finance' }, { owner: 'team-a' }, {}], value);
   },
@@ -98,9 +90,13 @@ async function read<Value>(world: VirtualWorld, route: string): Promise<Value | 
   }
 }
 
+async function poolsIn(world: VirtualWorld): Promise<readonly Pool[]> {
+  return (await read<{ value: Pool[] }>(world, `${base}/agentPools`))?.value ?? [];
+}
+
 /** In Azure, as somebody else would do it with az; undefined when there is nothing, or AKS is busy. */
 async function edit(world: VirtualWorld, { what, pick: index, replicas }: Edit): Promise<string | undefined> {
-  const pools = (await read<{ value: Pool[] }>(world, `${base}/agentPools`))?.value ?? [];
+  const pools = await poolsIn(world);
   try {
     if (what === 'delete node') {
       const live = await read<Cluster>(world, base);
@@ -131,7 +127,7 @@ async function edit(world: VirtualWorld, { what, pick: index, replicas }: Edit):
 async function comparison(world: VirtualWorld, { metadata, spec }: ManagedDocument): Promise<readonly string[]> {
   const live = await read<Cluster>(world, base);
   if (live === undefined) return ['there is no cluster'];
-  const pools = (await read<{ value: Pool[] }>(world, `${base}/agentPools`))?.value ?? [];
+  const pools = await poolsIn(world);
   const told: string[] = [];
   const tell = (what: string, is: unknown, wanted: unknown) => {
     if (JSON.stringify(is) !== JSON.stringify(wanted))
@@ -166,7 +162,7 @@ async function comparison(world: VirtualWorld, { metadata, spec }: ManagedDocume
 }
 
 async function busyPools(world: VirtualWorld): Promise<readonly string[]> {
-  const pools = (await read<{ value: Pool[] }>(world, `${base}/agentPools`))?.value ?? [];
+  const pools = await poolsIn(world);
   return pools
     .filter(({ properties }) => properties.provisioningState !== 'Succeeded')
     .map(({ name, properties }) => `pool ${name} is ${properties.provisioningState}`);

@@ -7,7 +7,9 @@ import { conditionStatus } from '#kubernetes/components/readiness.ts';
 import { checkCluster } from '#services/check.ts';
 import { issueKubeconfig } from '#services/kubeconfig.ts';
 import type { VirtualWorld } from '../../support/virtual.ts';
+import { sampleImage } from '../../support/sample-plan.ts';
 import { cluster, document as smallest, group, subscription } from '../azure/matrix.ts';
+import { pick, poolFields } from './fields.ts';
 import type { Edit, FieldChange } from './steps.ts';
 import type { Subject } from './subject.ts';
 
@@ -36,24 +38,12 @@ interface Raw {
 }
 
 const newest = 'v1.35.0';
-const image = (version: string) => ({
-  vhd: `https://capstanimages.blob.core.windows.net/images/ubuntu-2404-${version}.vhd`,
-});
-const pick = <Item>(items: readonly [Item, ...Item[]], value: number): Item => items[value % items.length] ?? items[0];
 
 const callers: [string[], ...string[][]] = [[], ['203.0.113.0/24', '198.51.100.0/24'], ['198.51.100.0/24']];
 
 /** What `apply` may change, each field with a few values. */
 const fields: readonly ((document: Raw, pool: Record<string, unknown>, value: number) => void)[] = [
-  (_document, pool, value) => {
-    pool['replicas'] = value % 3;
-  },
-  (_document, pool, value) => {
-    pool['labels'] = pick<object>([{}, { tier: 'web' }, { tier: 'batch', team: 'a' }], value);
-  },
-  (_document, pool, value) => {
-    pool['taints'] = pick<object[]>([[], [{ key: 'spot', value: '', effect: 'PreferNoSchedule' }]], value);
-  },
+  ...poolFields,
   ({ metadata }, _pool, value) => {
     metadata.tags = pick<Record<string, string>>(
       [{ department: 'finance' }, { owner: 'team-a' }, {}, { department: 'x' }],
@@ -69,7 +59,7 @@ const fields: readonly ((document: Raw, pool: Record<string, unknown>, value: nu
   ({ spec }, _pool, value) => {
     const version = pick([newest, newest, 'v1.34.1'], value);
     spec['kubernetes'] = { version };
-    spec['image'] = image(version);
+    spec['image'] = sampleImage(version);
   },
   (_document, pool, value) => {
     pool['healthCheck'] = { unhealthySeconds: pick([600, 300], value), startupSeconds: pick([1800, 1200], value) };
@@ -126,7 +116,7 @@ function changed(document: ClusterDocument, { field, value }: FieldChange): Clus
 function withVersion(document: ClusterDocument, version: string): ClusterDocument {
   const next = structuredClone(document) as unknown as Raw;
   next.spec['kubernetes'] = { version };
-  next.spec['image'] = image(version);
+  next.spec['image'] = sampleImage(version);
   return clusterDocument.parse(next);
 }
 

@@ -3,7 +3,7 @@ import { createAzure, type Azure, type EnsureOutcome, type RemoveOutcome } from 
 import { Secret } from '#domain/secret.ts';
 import type { ClusterPlan, PlannedResource } from '#domain/plan/types.ts';
 import { FakeArm } from '../../support/azure-fake-arm.ts';
-import { samplePlan } from '../../support/sample-plan.ts';
+import { corporateNetwork, samplePlan } from '../../support/sample-plan.ts';
 
 let arm: FakeArm;
 let azure: Pick<Azure, 'ensure' | 'remove'>;
@@ -208,13 +208,7 @@ describe('ensure', () => {
     };
     const plan = samplePlan({
       spec: {
-        network: {
-          placement: 'static',
-          resourceGroup: 'network',
-          virtualNetwork: 'corp-vnet',
-          controlPlaneSubnet: 'corp-control-plane',
-          workerSubnet: 'corp-workers',
-        },
+        network: corporateNetwork,
       },
       facts: { staticNetwork },
     });

@@ -11,7 +11,7 @@ import { redactSecrets, revealSecrets } from '#domain/cluster-api/secrets.ts';
 import { initKubeadmConfig } from '#domain/kubeadm/config.ts';
 import type { ClusterPlan } from '#domain/plan/types.ts';
 import { Secret } from '#domain/secret.ts';
-import { samplePlan } from '#test/support/sample-plan.ts';
+import { corporateNetwork, samplePlan } from '#test/support/sample-plan.ts';
 import { definitionProblems, haveDefinitions } from './crds.ts';
 import { observed, placeholderKeys } from './fixtures.ts';
 
@@ -21,13 +21,7 @@ const shared = fileURLToPath(new URL('../../../../shared/reference/', import.met
 const corp = '/subscriptions/s/resourceGroups/network/providers/Microsoft.Network';
 const staticPlacement = {
   spec: {
-    network: {
-      placement: 'static',
-      resourceGroup: 'network',
-      virtualNetwork: 'corp-vnet',
-      controlPlaneSubnet: 'corp-control-plane',
-      workerSubnet: 'corp-workers',
-    },
+    network: corporateNetwork,
     proxy: { httpProxy: 'http://proxy.corp:3128', noProxy: ['.corp'] },
   },
   facts: {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { cluster } from '../../azure/matrix.ts';
 import { withKubectl } from '../../model/iaas.ts';
+import { sampleImage } from '../../../support/sample-plan.ts';
 import type { VirtualWorld } from '../../../support/virtual.ts';
 import type { Change, Scene } from './scene.ts';
-import { allReplaced, arm, image, nodes, objects, pool } from './stage.ts';
+import { allReplaced, arm, nodes, objects, pool } from './stage.ts';
 
 /** Machines of the control plane, or of a pool, in Azure; with their zones. */
 async function machines(world: VirtualWorld, part: string): Promise<readonly any[]> {
@@ -27,7 +28,7 @@ const controlPlane = (replicas: number): Change => ({
 
 /** The change to another version, of the control plane first; the app is away while the control plane is replaced. */
 const version = (to: string): Change => ({
-  to: { kubernetes: { version: to }, image: image(to) },
+  to: { kubernetes: { version: to }, image: sampleImage(to) },
   diesIn: 'controlPlaneScale',
   async look(world) {
     const found = (await objects(world, 'Node')).map((node) => node['status'].nodeInfo.kubeletVersion);
@@ -79,7 +80,7 @@ export const shape: readonly Scene[] = [
   },
   {
     name: 'two minor versions in a row, with the app away in the middle of both',
-    before: { kubernetes: { version: 'v1.33.4' }, image: image('v1.33.4') },
+    before: { kubernetes: { version: 'v1.33.4' }, image: sampleImage('v1.33.4') },
     changes: [version('v1.34.1'), version('v1.35.0')],
   },
   { name: 'a pool at nothing, and back', before: {}, changes: [replicas(0), replicas(2)] },

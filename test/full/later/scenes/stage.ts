@@ -2,32 +2,19 @@ import assert from 'node:assert/strict';
 import type { KubernetesObject } from '#domain/cluster-api/object.ts';
 import { group, subscription, cluster } from '../../azure/matrix.ts';
 import { withKubectl } from '../../model/iaas.ts';
+import { corporateNetwork, sampleImage } from '../../../support/sample-plan.ts';
 import type { VirtualWorld } from '../../../support/virtual.ts';
 
 /** What the scenes begin with, and how they look at what stands. */
-/** The base image of a version. */
-export const image = (version: string) => ({
-  vhd: `https://capstanimages.blob.core.windows.net/images/ubuntu-2404-${version}.vhd`,
-});
-
 export const pool = { name: 'general', replicas: 1, zones: ['1'], vmSize: 'Standard_D2s_v5' };
 export const small = {
   azure: { subscriptionId: subscription, location: 'westeurope', resourceGroup: group },
   kubernetes: { version: 'v1.34.1' },
-  image: image('v1.34.1'),
+  image: sampleImage('v1.34.1'),
   controlPlane: { replicas: 1 },
   workerPools: [pool],
 };
-export const ownNetwork = {
-  network: {
-    placement: 'static',
-    resourceGroup: 'network',
-    virtualNetwork: 'corp-vnet',
-    controlPlaneSubnet: 'corp-control-plane',
-    workerSubnet: 'corp-workers',
-  },
-};
-export const proxy = (host: string) => ({ ...ownNetwork, proxy: { httpProxy: `http://${host}:3128` } });
+export const proxy = (host: string) => ({ network: corporateNetwork, proxy: { httpProxy: `http://${host}:3128` } });
 export const key = (name: string) => `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Zm9vYmFyYmF6cXV4 ${name}`;
 
 const versions: Readonly<Record<string, string>> = {
